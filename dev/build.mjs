@@ -1,0 +1,26 @@
+// Compiles the product into dist/ and copies the files that are read at run time (Lua scripts, the OpenAPI document).
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const root = dirname(import.meta.dirname)
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')], {
+  stdio: 'inherit',
+})
+
+/** Run-time assets by folder; everything else in dist/ comes from the compiler. */
+const ASSETS = /\.(lua|yaml)$/
+for (const folder of ['api', 'core', 'gateway']) copyAssets(folder)
+
+function copyAssets(folder) {
+  const from = join(root, folder)
+  if (!statSync(from, { throwIfNoEntry: false })?.isDirectory()) return
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) copyAssets(path)
+    else if (ASSETS.test(entry.name)) {
+      mkdirSync(join(root, 'dist', folder), { recursive: true })
+      cpSync(join(root, path), join(root, 'dist', path))
+    }
+  }
+}
