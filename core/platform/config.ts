@@ -1,0 +1,99 @@
+/** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
+import { ConfigError, type Environment, readEnvironment } from './environment.ts'
+
+export type ProcessRole = 'api' | 'gateway' | 'worker' | 'migrate'
+
+/** Where the internal listeners (probes, metrics) of the three processes are by default. */
+const METRICS_PORTS: Record<ProcessRole, number> = { api: 9101, gateway: 9102, worker: 9103, migrate: 0 }
+
+export type Config = ReturnType<typeof loadConfig>
+
+/**
+ * Builds the configuration of one process. All `...Ms` are milliseconds.
+ * @throws ConfigError naming what is wrong, also for combinations (no key in production, secret and key at once).
+ */
+export function loadConfig(role: ProcessRole, env: Record<string, string | undefined>) {
+  const e = readEnvironment(env)
+  return {
+    role,
+    nodeName: e.NODE_NAME || `${role}-${process.pid}`,
+    production: e.NODE_ENV === 'production',
+    logLevel: e.LOG_LEVEL,
+    http: {
+      bindAddress: e.BIND_ADDRESS,
+      port: role === 'gateway' ? e.GATEWAY_PORT : e.API_PORT,
+      metricsPort: env.METRICS_PORT ? e.METRICS_PORT : METRICS_PORTS[role],
+      /** Alone decides `signaling_url`; never the request's Host. No trailing slash. */
+      publicUrl: e.PUBLIC_URL || `http://localhost:${e.PORT}`,
+      corsOrigins: e.CORS_ORIGINS,
+      docsEnabled: e.DOCS_ENABLED,
+      shutdownTimeoutMs: e.SHUTDOWN_TIMEOUT_SECONDS * 1000,
+    },
+    postgres: {
+      url: e.DATABASE_URL,
+      poolMax: e.DATABASE_POOL_MAX,
+      /** Longest wait for a connection or a statement before the caller gets SERVICE_UNAVAILABLE. */
+      timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
+    },
+    redis: { url: e.REDIS_URL, keyPrefix: e.REDIS_KEY_PREFIX },
+    tokens: tokenConfig(role, e),
+    calls: {
+      ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
+      setupTimeoutMs: e.SETUP_TIMEOUT_SECONDS * 1000,
+      lostPeersTimeoutMs: e.LOST_PEERS_TIMEOUT_SECONDS * 1000,
+      requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,
+      idempotencyRetentionMs: e.IDEMPOTENCY_RETENTION_SECONDS * 1000,
+      outboxRetentionMs: e.OUTBOX_RETENTION_SECONDS * 1000,
+    },
+    presence: { onlineAfterPutMs: e.PRESENCE_ONLINE_SECONDS * 1000 },
+    worker: { sweepIntervalMs: e.SWEEP_INTERVAL_SECONDS * 1000 },
+    nodes: { beatMs: e.NODE_BEAT_SECONDS * 1000, leaseMs: e.NODE_LEASE_SECONDS * 1000 },
+    signaling: {
+      reconnectGraceMs: e.RECONNECT_GRACE_SECONDS * 1000,
+      floodPerSecond: e.FLOOD_MESSAGES_PER_SECOND,
+      floodBurst: e.FLOOD_BURST,
+      callConnectionsPerUser: e.CALL_CONNECTIONS_PER_USER,
+      userChannelsPerUser: e.USER_CHANNELS_PER_USER,
+      pingIntervalMs: e.PING_INTERVAL_SECONDS * 1000,
+      pingTimeoutMs: e.PING_TIMEOUT_SECONDS * 1000,
+      flushMs: e.RELAY_FLUSH_MS,
+      relayTimeoutMs: e.RELAY_TIMEOUT_SECONDS * 1000,
+    },
+    rateLimits: {
+      initiatePerMinute: e.RATE_LIMIT_INITIATE_PER_MINUTE,
+      presencePerMinute: e.RATE_LIMIT_PRESENCE_PER_MINUTE,
+      historyPerMinute: e.RATE_LIMIT_HISTORY_PER_MINUTE,
+      managePerMinute: e.RATE_LIMIT_MANAGE_PER_MINUTE,
+    },
+    ice: iceConfig(e),
+  }
+}
+
+function tokenConfig(role: ProcessRole, e: Environment) {
+  const given = [e.JWT_SECRET, e.JWT_PUBLIC_KEY, e.JWKS_URL].filter((value) => value !== '')
+  if (given.length > 1) throw new ConfigError('Set only one of JWT_SECRET, JWT_PUBLIC_KEY and JWKS_URL.')
+  const verifies = role === 'api' || role === 'gateway'
+  if (verifies && given.length === 0)
+    throw new ConfigError('JWT_SECRET, JWT_PUBLIC_KEY or JWKS_URL must be set: without a key no token can be checked.')
+  // RFC 7518 section 3.2: an HS256 key has at least the size of the hash.
+  if (verifies && e.NODE_ENV === 'production' && e.JWT_SECRET !== '' && Buffer.byteLength(e.JWT_SECRET) < 32)
+    throw new ConfigError('JWT_SECRET must have at least 32 bytes in production.')
+  return {
+    secret: e.JWT_SECRET,
+    publicKey: e.JWT_PUBLIC_KEY.replaceAll('\\n', '\n'),
+    jwksUrl: e.JWKS_URL,
+    issuer: e.JWT_ISSUER,
+    audience: e.JWT_AUDIENCE,
+  }
+}
+
+function iceConfig(e: Environment) {
+  if (e.TURN_URLS.length > 0 && e.TURN_SECRET === '')
+    throw new ConfigError('TURN_SECRET must be set where TURN_URLS is: TURN credentials are made from it.')
+  return {
+    stunUrls: e.STUN_URLS,
+    turnUrls: e.TURN_URLS,
+    turnSecret: e.TURN_SECRET,
+    turnTtlSeconds: e.TURN_TTL_SECONDS,
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Every environment variable of the product: how it is read, its default and, for `.env.example`, its meaning.
+ * A test holds `.env.example` to this table, so neither can forget a variable.
+ */
+
+/** One variable: `read` turns its text into a value or throws a sentence that starts after the variable's name. */
+export interface Variable<T> {
+  read(text: string): T
+  /** The value when the variable is absent or empty. */
+  fallback: T
+}
+
+function variable<T>(fallback: T, read: (text: string) => T): Variable<T> {
+  return { fallback, read }
+}
+
+function whole(fallback: number, unit: string, min = 1, max = 1_000_000_000): Variable<number> {
+  return variable(fallback, (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new Error(`must be a whole number of ${unit} from ${min} to ${max}`)
+    return value
+  })
+}
+
+function decimal(fallback: number, unit: string, min: number, max: number): Variable<number> {
+  return variable(fallback, (text) => {
+    const value = Number(text)
+    if (!/^\d+(\.\d+)?$/.test(text) || value < min || value > max)
+      throw new Error(`must be a number of ${unit} from ${min} to ${max}`)
+    return value
+  })
+}
+
+const port = (fallback: number) => whole(fallback, 'a TCP port', 0, 65_535)
+const seconds = (fallback: number) => decimal(fallback, 'seconds', 0.05, 86_400)
+const text = (fallback: string) => variable(fallback, (value) => value)
+const flag = (fallback: boolean) =>
+  variable(fallback, (value) => {
+    if (value !== 'true' && value !== 'false') throw new Error('must be true or false')
+    return value === 'true'
+  })
+const oneOf = <T extends string>(fallback: T, ...values: T[]) =>
+  variable(fallback, (value) => {
+    const found = values.find((candidate) => candidate === value)
+    if (found === undefined) throw new Error(`must be one of ${values.join(', ')}`)
+    return found
+  })
+const list = (fallback: string[]) => variable(fallback, (value) => value.split(',').map((part) => part.trim()))
+const url = (fallback: string, ...schemes: string[]) =>
+  variable(fallback, (value) => {
+    const parsed = URL.canParse(value) ? new URL(value) : undefined
+    if (parsed === undefined || !schemes.includes(parsed.protocol))
+      throw new Error(`must be a URL that starts with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`)
+    return value.replace(/\/+$/, '')
+  })
+const urls = (fallback: string[], pattern: RegExp, form: string) =>
+  variable(fallback, (value) => {
+    if (value === 'none') return []
+    const parts = value.split(',').map((part) => part.trim())
+    for (const part of parts)
+      if (!pattern.test(part)) throw new Error(`must be none or a comma-separated list of ${form}`)
+    return parts
+  })
+
+export const VARIABLES = {
+  NODE_ENV: oneOf('development', 'development', 'production', 'test'),
+  NODE_NAME: text(''),
+  LOG_LEVEL: oneOf('info', 'fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  BIND_ADDRESS: text('127.0.0.1'),
+  PORT: port(8093),
+  PUBLIC_URL: url('', 'http:', 'https:'),
+  API_PORT: port(8081),
+  GATEWAY_PORT: port(8082),
+  METRICS_PORT: port(0),
+  SHUTDOWN_TIMEOUT_SECONDS: seconds(20),
+
+  DATABASE_URL: url('postgres://127.0.0.1:5432/tchat', 'postgres:', 'postgresql:'),
+  DATABASE_POOL_MAX: whole(10, 'connections', 1, 500),
+  DATABASE_TIMEOUT_SECONDS: seconds(3),
+  REDIS_URL: url('redis://127.0.0.1:6379', 'redis:', 'rediss:'),
+  REDIS_KEY_PREFIX: variable('tchat:', (value) => {
+    if (!/^[a-z0-9:_-]{1,40}$/i.test(value)) throw new Error('must be 1 to 40 letters, digits, colons, _ or -')
+    return value
+  }),
+
+  JWT_SECRET: text(''),
+  JWT_PUBLIC_KEY: text(''),
+  JWKS_URL: url('', 'http:', 'https:'),
+  JWT_ISSUER: text(''),
+  JWT_AUDIENCE: text(''),
+
+  RING_TIMEOUT_SECONDS: seconds(45),
+  SETUP_TIMEOUT_SECONDS: seconds(60),
+  LOST_PEERS_TIMEOUT_SECONDS: seconds(60),
+  RECONNECT_GRACE_SECONDS: seconds(10),
+  SWEEP_INTERVAL_SECONDS: seconds(0.5),
+  REQUIRE_ONLINE_CALLEE: flag(false),
+  PRESENCE_ONLINE_SECONDS: seconds(300),
+  IDEMPOTENCY_RETENTION_SECONDS: decimal(86_400, 'seconds', 1, 31_536_000),
+  OUTBOX_RETENTION_SECONDS: decimal(604_800, 'seconds', 1, 31_536_000),
+
+  CORS_ORIGINS: list(['*']),
+  FLOOD_MESSAGES_PER_SECOND: whole(100, 'messages a second'),
+  FLOOD_BURST: whole(400, 'messages'),
+  CALL_CONNECTIONS_PER_USER: whole(5, 'connections', 1, 1000),
+  USER_CHANNELS_PER_USER: whole(5, 'connections', 1, 1000),
+  PING_INTERVAL_SECONDS: seconds(10),
+  PING_TIMEOUT_SECONDS: seconds(8),
+  RELAY_FLUSH_MS: decimal(5, 'milliseconds', 0, 1000),
+  RELAY_TIMEOUT_SECONDS: seconds(2),
+  NODE_BEAT_SECONDS: seconds(2),
+  NODE_LEASE_SECONDS: seconds(8),
+
+  RATE_LIMIT_INITIATE_PER_MINUTE: whole(10, 'requests a minute'),
+  RATE_LIMIT_PRESENCE_PER_MINUTE: whole(100, 'requests a minute'),
+  RATE_LIMIT_HISTORY_PER_MINUTE: whole(100, 'requests a minute'),
+  RATE_LIMIT_MANAGE_PER_MINUTE: whole(6000, 'requests a minute'),
+
+  STUN_URLS: urls(['stun:stun.l.google.com:19302'], /^stuns?:[^\s,]+$/, 'stun: or stuns: URLs'),
+  TURN_URLS: urls([], /^turns?:[^\s,]+$/, 'turn: or turns: URLs'),
+  TURN_SECRET: text(''),
+  TURN_TTL_SECONDS: whole(3600, 'seconds', 60, 86_400),
+  DOCS_ENABLED: flag(true),
+} satisfies Record<string, Variable<unknown>>
+
+export type Environment = { [K in keyof typeof VARIABLES]: (typeof VARIABLES)[K]['fallback'] }
+
+/** Thrown at start; its message names every wrong variable, and what is expected of it, in one sentence each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Reads and validates all variables at once. An empty value counts as absent.
+ * @throws ConfigError with a sentence for each wrong variable. The value itself is not repeated: it may be a secret.
+ */
+export function readEnvironment(env: Record<string, string | undefined>): Environment {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, { read, fallback }] of Object.entries(VARIABLES) as [string, Variable<unknown>][]) {
+    const given = env[name]?.trim()
+    try {
+      values[name] = given === undefined || given === '' ? fallback : read(given)
+    } catch (error) {
+      faults.push(`${name} ${(error as Error).message}.`)
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults.join(' '))
+  return values as Environment
+}

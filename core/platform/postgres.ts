@@ -1,0 +1,53 @@
+/** The pool of connections to Postgres, the only durable truth, and the translation of its outages. */
+import knexModule, { type Knex } from 'knex'
+import { AppError } from '../protocol/errors.ts'
+import type { Config } from './config.ts'
+
+export type Database = Knex
+
+/** Opens a pool; nothing connects before the first query, so a process starts while Postgres is still away. */
+export function createDatabase(config: Config['postgres'], applicationName: string): Database {
+  return knexModule.knex({
+    client: 'pg',
+    connection: {
+      connectionString: config.url,
+      application_name: applicationName,
+      statement_timeout: config.timeoutMs * 4,
+      query_timeout: config.timeoutMs * 4,
+      connectionTimeoutMillis: config.timeoutMs,
+      keepAlive: true,
+    },
+    pool: { min: 0, max: config.poolMax, idleTimeoutMillis: 30_000, acquireTimeoutMillis: config.timeoutMs * 2 },
+    acquireConnectionTimeout: config.timeoutMs,
+  })
+}
+
+/** SQLSTATE classes that mean "the server is away or cannot take this now": 08, 53, 57P and 58 (PostgreSQL, appendix A). */
+const AWAY_STATES = /^(08|53|57P|58|57014)/
+const AWAY_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+])
+
+/** True when an error says that Postgres is away, restarting or out of connections, as opposed to refusing our SQL. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string' && (AWAY_STATES.test(code) || AWAY_ERRORS.has(code))) return true
+  return (
+    error.name === 'KnexTimeoutError' ||
+    /Connection terminated|connect timeout|timeout exceeded|Query read timeout|Unable to acquire a connection/i.test(
+      error.message,
+    )
+  )
+}
+
+/** The error a caller should see: SERVICE_UNAVAILABLE where Postgres is away, else the error itself. */
+export function databaseFault(error: unknown): unknown {
+  return isDatabaseAway(error) ? new AppError('SERVICE_UNAVAILABLE', undefined, { cause: error }) : error
+}

@@ -1,0 +1,106 @@
+/**
+ * Redis connections that survive anything. Redis holds only what may vanish, so an error here is logged and counted,
+ * never thrown into a void: the Socket.IO adapter and emitter drop their promises, and garbage on their channels throws.
+ */
+import { type RedisOptions as AllRedisOptions, Redis } from 'ioredis'
+import type { Logger } from './logger.ts'
+
+/** Without the choice of reply mapping, which changes the types of every reply. */
+type RedisOptions = Omit<AllRedisOptions, 'replyMapping'>
+
+/** Longest pause between two attempts to reach Redis again; the cluster is back within seconds of its return. */
+const RETRY_MAX_MS = 500
+
+const MESSAGE_EVENTS = new Set(['message', 'messageBuffer', 'pmessage', 'pmessageBuffer'])
+
+/** A Redis client whose lost publishes and misread messages end in the log instead of ending the process. */
+export class GuardedRedis extends Redis {
+  readonly #log: Logger
+
+  constructor(url: string, options: RedisOptions, log: Logger) {
+    super(url, options)
+    this.#log = log
+    let down = false
+    this.on('error', (error) => {
+      // One line for each outage, not one for each attempt.
+      if (!down) log.warn({ err: error.message, connection: options.connectionName }, 'redis unreachable')
+      down = true
+    })
+    this.on('ready', () => {
+      if (down) log.info({ connection: options.connectionName }, 'redis reachable again')
+      down = false
+    })
+  }
+
+  /** The adapter and the emitter publish without a catch: an outage would otherwise be an unhandled rejection. */
+  override publish(...args: Parameters<Redis['publish']>): ReturnType<Redis['publish']> {
+    const published = super.publish(...args)
+    published.catch((error: Error) => this.#log.debug({ err: error.message }, 'publish failed'))
+    return published
+  }
+
+  /** A listener that throws on garbage (a foreign publisher on our channel) loses that message only. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (!MESSAGE_EVENTS.has(String(event))) return super.emit(event, ...args)
+    try {
+      return super.emit(event, ...args)
+    } catch (error) {
+      this.#log.warn({ err: (error as Error).message, channel: String(args[0]) }, 'unreadable message ignored')
+      return true
+    }
+  }
+}
+
+export type RedisPurpose = 'commands' | 'publisher' | 'subscriber'
+
+/**
+ * Opens a connection of its own for a purpose. Commands fail at once while Redis is away (no offline queue), so that no
+ * caller waits for it and memory stays bounded; a subscriber subscribes again by itself after each reconnect.
+ * Reading back a lost reply is the caller's business: an unanswered command is not sent again.
+ */
+export function createRedis(url: string, purpose: RedisPurpose, log: Logger, options: RedisOptions = {}): GuardedRedis {
+  return new GuardedRedis(
+    url,
+    {
+      connectionName: purpose,
+      enableOfflineQueue: purpose === 'subscriber',
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: purpose === 'subscriber' ? null : 0,
+      connectTimeout: 2000,
+      retryStrategy: (attempt) => Math.min(RETRY_MAX_MS, 50 * attempt),
+      ...options,
+    },
+    log,
+  )
+}
+
+/**
+ * Waits for a reply no longer than `timeoutMs`; a command that Redis got may still be carried out.
+ * @throws Error `redis did not answer within … ms`
+ */
+export async function within<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`redis did not answer within ${timeoutMs} ms`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([reply, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Resolves once the connection is usable, or after `timeoutMs` without one: a process starts without Redis, too. */
+export async function settled(redis: Redis, timeoutMs: number): Promise<boolean> {
+  if (redis.status === 'ready') return true
+  return new Promise((resolve) => {
+    const done = (ready: boolean) => {
+      clearTimeout(timer)
+      redis.off('ready', onReady)
+      resolve(ready)
+    }
+    const onReady = () => done(true)
+    const timer = setTimeout(() => done(false), timeoutMs)
+    redis.once('ready', onReady)
+  })
+}

@@ -1,0 +1,116 @@
+/** Request and response bodies of the contract's REST endpoints, additive fields of the decisions included. */
+import type { CallStatus, CallType, ConnectionStatus, EndReason, ParticipantRole } from './signaling.ts'
+
+export type EndRequestReason = 'user_hangup' | 'connection_failed' | 'timeout'
+export type PresenceStatus = 'online' | 'offline'
+export type Visibility = 'everyone' | 'contacts' | 'nobody'
+
+export interface InitiateResponse {
+  call_id: string
+  status: 'connecting'
+  signaling_url: string
+  created_at: string
+  expires_at: string
+}
+
+export interface AnswerResponse {
+  call_id: string
+  status: 'active'
+  participants: { user_id: string; role: ParticipantRole; joined_at: string | null }[]
+}
+
+export interface EndResponse {
+  call_id: string
+  status: 'ended' | 'failed'
+  duration: number
+  ended_at: string
+  end_reason: EndReason
+}
+
+export interface CallStatusResponse {
+  call_id: string
+  status: CallStatus
+  type: CallType
+  initiated_by: string
+  started_at: string
+  duration: number
+  participants: {
+    user_id: string
+    role: ParticipantRole
+    joined_at: string | null
+    connection_status: ConnectionStatus
+  }[]
+  version: number
+  expires_at?: string
+  end_reason?: EndReason
+  ended_at?: string
+}
+
+export interface ActiveCallsResponse {
+  active_calls: {
+    call_id: string
+    type: CallType
+    status: 'connecting' | 'active'
+    other_participants: string[]
+    started_at: string
+  }[]
+}
+
+export interface HistoryResponse {
+  calls: {
+    call_id: string
+    type: CallType
+    status: 'completed' | 'failed' | 'missed'
+    initiated_by: string
+    participants: string[]
+    started_at: string
+    ended_at: string
+    duration: number
+    end_reason: EndReason
+  }[]
+  pagination: { limit: number; offset: number; total: number; has_more: boolean; next_cursor?: string }
+}
+
+export interface PresenceResponse {
+  user_id: string
+  status: PresenceStatus
+  in_call: boolean
+  call_id?: string
+  last_seen: string | null
+}
+
+export interface PresenceUpdateResponse {
+  user_id: string
+  status: PresenceStatus
+  updated_at: string
+  visibility: Visibility
+}
+
+export interface PresenceCheckResponse {
+  user_id: string
+  available: boolean
+  status: PresenceStatus
+  in_call: boolean
+  last_seen: string | null
+}
+
+export interface HealthCheck {
+  status: 'healthy' | 'degraded' | 'unhealthy'
+  message: string
+  duration?: string
+}
+
+export interface HealthResponse {
+  status: 'healthy' | 'degraded' | 'unhealthy'
+  service: 'calling'
+  version: string
+  timestamp: string
+  uptime: string
+  checks?: Record<'database' | 'redis' | 'webrtc', HealthCheck>
+}
+
+export interface IceServersResponse {
+  iceServers: { urls: string[]; username?: string; credential?: string }[]
+  ttl_seconds: number
+  codecs: { audio: string[]; video: string[] }
+}
