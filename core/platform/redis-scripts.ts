@@ -1,0 +1,29 @@
+/** Lua scripts kept as files, loaded once, run by their hash. A script is the only way to change several keys in one step. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** Where every script of the product lies; `common.lua` there is put in front of each. */
+const FOLDER = new URL('../rooms/lua/', import.meta.url)
+
+export class RedisScript {
+  readonly #text: string
+  readonly #sha: string
+
+  /** Reads `<name>.lua`. @throws when there is no such file: a process without its scripts must not start. */
+  constructor(name: string) {
+    const read = (file: string) => readFileSync(new URL(`${file}.lua`, FOLDER), 'utf8')
+    this.#text = `${read('common')}\n${read(name)}`
+    this.#sha = createHash('sha1').update(this.#text).digest('hex')
+  }
+
+  /** Runs the script; `args` become ARGV. A Redis that lost its script cache is taught the script again. */
+  async run(redis: Redis, args: (string | number)[]): Promise<unknown> {
+    try {
+      return await redis.evalsha(this.#sha, 0, ...args)
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+      return redis.eval(this.#text, 0, ...args)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Every Redis key and channel of rooms and presence, with its shape. All start with the configured prefix; the Lua
+ * scripts build the same names. Everything here may vanish at any moment and is written again by the nodes.
+ *
+ *     nodes               zset   node -> last beat, ms of Redis' clock
+ *     inboxes             hash   node -> publishes to its inbox so far
+ *     inbox:<node>        channel: number, then items (core/rooms/inbox.ts)
+ *     calls:<node>        set    calls with a connection on the node
+ *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
+ *                                of a side, sa/sb connection status, pv version of who is present, bytes of the log; 5 min
+ *     roster:<call>       hash   connection -> <side>|<node>; 5 min, refreshed by the node
+ *     log:<call>          list   <side>|<number>|<previous>|<body>; 2 min after the last message
+ *     ids:<call>, ids0    hash   <side><dedupe id> -> number; two generations
+ *     cursor:<call>       hash   <side>d:<device> or <side>c:<connection> -> confirmed number
+ *     graces              zset   <call>|<side> -> when user-left is due, ms
+ *     conns:<user>        hash   connection -> <kind>|<node>|<call>|<device>; 5 min, refreshed by the node
+ */
+export const roomKeys = (prefix: string) => ({
+  nodes: `${prefix}nodes`,
+  graces: `${prefix}graces`,
+  inbox: (nodeId: string) => `${prefix}inbox:${nodeId}`,
+  calls: (nodeId: string) => `${prefix}calls:${nodeId}`,
+  room: (callId: string) => `${prefix}room:${callId}`,
+  roster: (callId: string) => `${prefix}roster:${callId}`,
+  cursor: (callId: string) => `${prefix}cursor:${callId}`,
+  ids: (callId: string) => `${prefix}ids:${callId}`,
+  connections: (userId: string) => `${prefix}conns:${userId}`,
+})
+
+export type RoomKeys = ReturnType<typeof roomKeys>
+
+/** Longest life of a room's and of a user's connection keys without a refresh; equals ROOM_TTL_MS in common.lua. */
+export const ROOM_TTL_MS = 300_000

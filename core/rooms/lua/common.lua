@@ -1,0 +1,112 @@
+-- Shared by every room script; the loader puts it in front of each. ARGV[1] is always the key prefix.
+-- Roles: 'a' is the caller, 'b' the callee. Keys and their shapes: docs/decisions and core/protocol/keys.ts.
+local P = ARGV[1]
+
+-- Contract decisions, "What may be stored": SDP and candidates live 2 minutes after the call's last message.
+local LOG_TTL_MS = 120000
+-- Outlives the log; every node refreshes the rooms of its peers long before (upkeep every 30 s).
+local ROOM_TTL_MS = 300000
+-- Architecture, "Relay": a call keeps at most 256 messages and 1 MiB.
+local LOG_MAX_ENTRIES = 256
+local LOG_MAX_BYTES = 1048576
+
+local function key(kind, id) return P .. kind .. ':' .. id end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- A room that was never there, expired, or was wiped starts a new epoch: numbers of another epoch mean nothing here.
+local function open_room(call)
+  local epoch = string.format('%.0f', now_ms())
+  redis.call('HSET', key('room', call), 'e', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0)
+  redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
+  return epoch
+end
+
+-- Who is connected, from the roster alone: the nodes of each role and the number of connections.
+local function read_roster(call)
+  local flat = redis.call('HGETALL', key('roster', call))
+  local nodes, count, seen = { a = {}, b = {} }, { a = 0, b = 0 }, {}
+  for i = 1, #flat, 2 do
+    local role, node = string.match(flat[i + 1], '^(%a)|(.*)$')
+    count[role] = count[role] + 1
+    if not seen[role .. node] then
+      seen[role .. node] = true
+      table.insert(nodes[role], node)
+    end
+  end
+  return nodes, count, flat
+end
+
+-- Writes the node lists that the relay reads, and gives the counts.
+local function index_roster(call)
+  local nodes, count = read_roster(call)
+  redis.call('HSET', key('room', call), 'na', table.concat(nodes.a, ','), 'nb', table.concat(nodes.b, ','))
+  return nodes, count
+end
+
+local function in_grace(call, role) return redis.call('ZSCORE', P .. 'graces', call .. '|' .. role) ~= false end
+
+-- The roles that are in the room for its users: connected, or lost and still within the reconnect grace.
+local function present(call, count)
+  local roles = ''
+  for _, role in ipairs({ 'a', 'b' }) do
+    if count[role] > 0 or in_grace(call, role) then roles = roles .. role end
+  end
+  return roles
+end
+
+-- One item of an inbox: a header line that ends with the body's length in bytes, then the body.
+local function item(kind, call, role, first, second, third, body)
+  return table.concat({ kind, call, role, first, second, third, #body }, ' ') .. '\n' .. body
+end
+
+-- Hands items to a node. The counter tells the node of a publish that it never got.
+local function send_inbox(node, items)
+  local number = redis.call('HINCRBY', P .. 'inboxes', node, 1)
+  redis.call('PUBLISH', P .. 'inbox:' .. node, number .. '\n' .. table.concat(items))
+end
+
+-- Tells every node with peers of the call, but `except`, that a user came ('J') or went ('L').
+local function announce(kind, call, role, nodes, count, except)
+  local version = redis.call('HINCRBY', key('room', call), 'pv', 1)
+  local roles = present(call, count)
+  local told = {}
+  for _, side in ipairs({ 'a', 'b' }) do
+    for _, node in ipairs(nodes[side]) do
+      if node ~= except and not told[node] then
+        told[node] = true
+        send_inbox(node, { item(kind, call, role, version, roles == '' and '-' or roles, 0, '') })
+      end
+    end
+  end
+  return version, roles
+end
+
+-- The entries for a role after a number, and whether nothing between may be missing.
+local function read_tail(call, role, from)
+  local room = redis.call('HMGET', key('room', call), 'l' .. role, 't' .. role)
+  local last, forgotten = tonumber(room[1]), tonumber(room[2])
+  local entries = redis.call('LRANGE', key('log', call), 0, -1)
+  if #entries == 0 then forgotten = last end
+  local tail = {}
+  for _, entry in ipairs(entries) do
+    local to, number = string.match(entry, '^(%a)|(%d+)|')
+    if to == role and tonumber(number) > from then table.insert(tail, entry) end
+  end
+  return last, from >= forgotten, tail
+end
+
+-- A connection is gone without a goodbye, or its node is dead: the user keeps its place until the grace is over.
+local function lose_role(call, role, due_ms)
+  redis.call('HSET', key('room', call), 's' .. role, 'disconnected')
+  redis.call('ZADD', P .. 'graces', due_ms, call .. '|' .. role)
+end
+
+local function keep_room(call)
+  for _, kind in ipairs({ 'room', 'roster', 'cursor', 'ids', 'ids0' }) do
+    redis.call('PEXPIRE', key(kind, call), ROOM_TTL_MS)
+  end
+end

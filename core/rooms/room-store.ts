@@ -1,0 +1,205 @@
+/** What a gateway node does to rooms in Redis, one script each. Rejects at once while Redis is away. */
+import type { Redis } from 'ioredis'
+import { within } from '../platform/redis.ts'
+import { RedisScript } from '../platform/redis-scripts.ts'
+import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
+import { readSides } from './inbox.ts'
+import { type Entry, parseEntry, type Side } from './room.ts'
+
+/** Longest wait for a script's reply before the room counts as out of reach. */
+const REPLY_TIMEOUT_MS = 2000
+
+export interface Seat {
+  callId: string
+  side: Side
+  connectionId: string
+  /** Empty where the connection is a device of its own. */
+  device: string
+}
+
+export interface RelayRequest {
+  callId: string
+  from: Side
+  /** Unique for the sender in its call: a repeated id is numbered once. */
+  dedupeId: string
+  body: string
+}
+
+export interface RelayResult {
+  entry: Entry
+  /** This node has joined connections of the recipient. */
+  local: boolean
+  /** The id was numbered before; `entry` tells where, but not what it was appended after. */
+  seen: boolean
+  /** The roster does not know this node for the sender: Redis lost it. */
+  unknownSender: boolean
+}
+
+export interface Joined {
+  epoch: string
+  /** The replay starts after this number. */
+  from: number
+  /** The last number for this side; everything up to it is in `tail`, delivered before, or forgotten. */
+  last: number
+  recovered: boolean
+  first: boolean
+  version: number
+  present: Side[]
+  wasEmpty: boolean
+  tail: Entry[]
+}
+
+export class RoomStore {
+  readonly keys: RoomKeys
+  readonly #redis: Redis
+  readonly #prefix: string
+  readonly #nodeId: string
+  readonly #scripts = {
+    relay: new RedisScript('relay'),
+    join: new RedisScript('join'),
+    leave: new RedisScript('leave'),
+    tail: new RedisScript('tail'),
+    beat: new RedisScript('beat'),
+  }
+
+  constructor(redis: Redis, prefix: string, nodeId: string) {
+    this.#redis = redis
+    this.#prefix = prefix
+    this.#nodeId = nodeId
+    this.keys = roomKeys(prefix)
+  }
+
+  #run(script: 'relay' | 'join' | 'leave' | 'tail' | 'beat', ...args: (string | number)[]): Promise<unknown> {
+    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, [this.#prefix, ...args]))
+  }
+
+  /** Numbers, keeps and hands on a flush of messages in one step, in order; one result for each. */
+  async relay(requests: RelayRequest[]): Promise<RelayResult[]> {
+    const args: string[] = [this.#nodeId]
+    for (const { callId, from, dedupeId, body } of requests) args.push(callId, from, dedupeId, body)
+    const reply = (await this.#run('relay', ...args)) as (number | string)[]
+    return requests.map((request, index) => {
+      const flags = Number(reply[index * 4])
+      return {
+        entry: {
+          to: request.from === 'a' ? 'b' : 'a',
+          epoch: String(reply[index * 4 + 1]),
+          number: Number(reply[index * 4 + 2]),
+          previous: Number(reply[index * 4 + 3]),
+          body: request.body,
+        },
+        local: (flags & 1) !== 0,
+        seen: (flags & 2) !== 0,
+        unknownSender: (flags & 4) !== 0,
+      }
+    })
+  }
+
+  /** Takes a seat and reads what waits for it, in one step. See join.lua for the modes. */
+  async join(seat: Seat, mode: 'naive' | 'since' | 'restore', epoch: string, number: number): Promise<Joined> {
+    const reply = (await this.#run(
+      'join',
+      this.#nodeId,
+      seat.callId,
+      seat.side,
+      seat.connectionId,
+      seat.device,
+      mode,
+      epoch,
+      number,
+    )) as (number | string)[]
+    const joinedEpoch = String(reply[0])
+    return {
+      epoch: joinedEpoch,
+      from: Number(reply[1]),
+      last: Number(reply[2]),
+      recovered: reply[3] === 1,
+      first: reply[4] === 1,
+      version: Number(reply[5]),
+      present: readSides(String(reply[6])),
+      wasEmpty: reply[7] === 1,
+      tail: reply.slice(8).map((entry) => parseEntry(String(entry), joinedEpoch)),
+    }
+  }
+
+  /** Gives a seat up. `lost` keeps the user's place for the grace; `clean` announces the leave at once. */
+  async leave(
+    seat: Seat,
+    how: 'clean' | 'lost',
+    graceMs: number,
+    confirmed: { epoch: string; number: number },
+  ): Promise<{ left: boolean; version: number; present: Side[]; empty: boolean }> {
+    const reply = (await this.#run(
+      'leave',
+      this.#nodeId,
+      seat.callId,
+      seat.side,
+      seat.connectionId,
+      seat.device,
+      how,
+      graceMs,
+      confirmed.epoch,
+      confirmed.number,
+    )) as (number | string)[]
+    return {
+      left: reply[0] === 1,
+      version: Number(reply[1]),
+      present: readSides(String(reply[2])),
+      empty: reply[3] === 1,
+    }
+  }
+
+  /** Reads what follows a number for a side. `complete` is false where something between may be missing. */
+  async tail(
+    callId: string,
+    side: Side,
+    epoch: string,
+    number: number,
+  ): Promise<{ epoch: string; last: number; complete: boolean; entries: Entry[] }> {
+    const reply = (await this.#run('tail', callId, side, epoch, number)) as (number | string)[]
+    const current = String(reply[0])
+    return {
+      epoch: current,
+      last: Number(reply[1]),
+      complete: reply[2] === 1,
+      entries: reply.slice(3).map((entry) => parseEntry(String(entry), current)),
+    }
+  }
+
+  /** Says that this node lives. `known` is false at first, after a wipe and after a funeral. */
+  async beat(): Promise<{ known: boolean; inboxNumber: number }> {
+    const reply = (await this.#run('beat', this.#nodeId)) as number[]
+    return { known: reply[0] === 1, inboxNumber: Number(reply[1]) }
+  }
+
+  /** What a client reports of its peer connection, for `connection_status`. */
+  async setConnectionStatus(callId: string, side: Side, status: string): Promise<void> {
+    await this.#redis.hset(this.keys.room(callId), `s${side}`, status)
+  }
+
+  /** Keeps what a peer confirmed by a pong, so that a naive rejoin anywhere starts after it. */
+  async confirm(seat: Seat, number: number): Promise<void> {
+    const field = seat.device === '' ? `${seat.side}c:${seat.connectionId}` : `${seat.side}d:${seat.device}`
+    await this.#redis.hset(this.keys.cursor(seat.callId), field, number)
+  }
+
+  /** Puts off the expiry of the rooms and the users' connections that this node still serves. */
+  async keepAlive(callIds: Iterable<string>, userIds: Iterable<string>): Promise<void> {
+    const pipeline = this.#redis.pipeline()
+    for (const callId of callIds)
+      for (const key of [this.keys.room, this.keys.roster, this.keys.cursor, this.keys.ids])
+        pipeline.pexpire(key(callId), ROOM_TTL_MS)
+    for (const userId of userIds) pipeline.pexpire(this.keys.connections(userId), ROOM_TTL_MS)
+    await within(REPLY_TIMEOUT_MS, pipeline.exec())
+  }
+
+  /** Writes a pending grace again after Redis lost it. */
+  async restoreGrace(callId: string, side: Side, dueAtMs: number): Promise<void> {
+    await this.#redis.zadd(this.keys.graces, dueAtMs, `${callId}|${side}`)
+  }
+
+  /** A clean end of this node: it is not waited for. */
+  async forgetNode(): Promise<void> {
+    await within(REPLY_TIMEOUT_MS, this.#redis.zrem(this.keys.nodes, this.#nodeId))
+  }
+}

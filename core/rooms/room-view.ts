@@ -1,0 +1,50 @@
+/** What API and worker may ask of rooms. Rejects while Redis is away; the caller decides what that means. */
+import type { Redis } from 'ioredis'
+import { within } from '../platform/redis.ts'
+import { type RoomKeys, roomKeys } from '../protocol/keys.ts'
+import type { ConnectionStatus } from '../protocol/signaling.ts'
+
+/** A reader of a room waits no longer: it has an answer without Redis, too. */
+const READ_TIMEOUT_MS = 500
+
+export class RoomDirectory {
+  readonly #redis: Redis
+  readonly #keys: RoomKeys
+  readonly #leaseMs: number
+
+  /** `leaseMs`: a node that has not beaten for so long does not live. */
+  constructor(redis: Redis, keyPrefix: string, leaseMs: number) {
+    this.#redis = redis
+    this.#keys = roomKeys(keyPrefix)
+    this.#leaseMs = leaseMs
+  }
+
+  /** The connection status of each role; a role that never joined is absent. */
+  async connectionStatuses(callId: string): Promise<{ caller?: ConnectionStatus; callee?: ConnectionStatus }> {
+    const [caller, callee] = await within(READ_TIMEOUT_MS, this.#redis.hmget(this.#keys.room(callId), 'sa', 'sb'))
+    return {
+      ...(caller ? { caller: caller as ConnectionStatus } : {}),
+      ...(callee ? { callee: callee as ConnectionStatus } : {}),
+    }
+  }
+
+  /** For each call whether any peer is in its roster. */
+  async hasConnectedPeer(callIds: string[]): Promise<Map<string, boolean>> {
+    const pipeline = this.#redis.pipeline()
+    for (const callId of callIds) pipeline.exists(this.#keys.roster(callId))
+    const replies = (await within(READ_TIMEOUT_MS * 4, pipeline.exec())) ?? []
+    return new Map(
+      callIds.map((callId, index) => {
+        const [error, exists] = replies[index] ?? [new Error('no reply'), null]
+        if (error) throw error
+        return [callId, exists === 1]
+      }),
+    )
+  }
+
+  /** How many gateway nodes beat within the lease. */
+  async liveNodes(): Promise<number> {
+    const [seconds] = await within(READ_TIMEOUT_MS, this.#redis.time())
+    return within(READ_TIMEOUT_MS, this.#redis.zcount(this.#keys.nodes, Number(seconds) * 1000 - this.#leaseMs, '+inf'))
+  }
+}
