@@ -1,0 +1,180 @@
+/** The public REST API as a typed client: one method for each route, nothing thrown for a refusal. */
+import { randomUUID } from 'node:crypto'
+import type { ErrorBody } from '../../core/protocol/errors.ts'
+import type {
+  ActiveCallsResponse,
+  AnswerResponse,
+  CallStatusResponse,
+  EndRequestReason,
+  EndResponse,
+  HealthResponse,
+  HistoryResponse,
+  IceServersResponse,
+  InitiateResponse,
+  PresenceCheckResponse,
+  PresenceResponse,
+  PresenceStatus,
+  PresenceUpdateResponse,
+  Visibility,
+} from '../../core/protocol/http.ts'
+import type { CallType } from '../../core/protocol/signaling.ts'
+import { mintToken, type TokenClaims } from './tokens.ts'
+
+export interface ApiResponse<T> {
+  status: number
+  headers: Headers
+  /** The parsed body as a success has it; look at `status` first. */
+  body: T
+  /** The envelope of a refusal, undefined below 400. */
+  error: ErrorBody['error'] | undefined
+  /** The body's text as it came. */
+  text: string
+}
+
+export interface RequestOptions {
+  headers?: Record<string, string>
+  /** Sent as it is where it is a string or bytes, as JSON otherwise. */
+  body?: unknown
+  query?: Record<string, string | number>
+}
+
+const REQUEST_DEADLINE_MS = 15_000
+
+export class ApiClient {
+  readonly baseUrl: string
+  readonly #token: string | undefined
+
+  /** `baseUrl` is the edge's or one API process's origin, without a trailing slash. */
+  constructor(baseUrl: string, token?: string) {
+    this.baseUrl = baseUrl
+    this.#token = token
+  }
+
+  /** The same server as somebody else. */
+  as(token: string | undefined): ApiClient {
+    return new ApiClient(this.baseUrl, token)
+  }
+
+  initiate(
+    body: { caller_id: string; callee_id: string; call_type?: CallType },
+    idempotencyKey?: string,
+  ): Promise<ApiResponse<InitiateResponse>> {
+    const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
+    return this.request('POST', '/api/v1/calls/initiate', { body: { call_type: 'voice', ...body }, headers })
+  }
+
+  answer(callId: string, body: { user_id: string; device_id?: string }): Promise<ApiResponse<AnswerResponse>> {
+    return this.request('PUT', `/api/v1/calls/${callId}/answer`, { body })
+  }
+
+  end(callId: string, body?: { user_id?: string; reason?: EndRequestReason }): Promise<ApiResponse<EndResponse>> {
+    return this.request('DELETE', `/api/v1/calls/${callId}`, { body })
+  }
+
+  status(callId: string): Promise<ApiResponse<CallStatusResponse>> {
+    return this.request('GET', `/api/v1/calls/${callId}/status`)
+  }
+
+  activeCalls(userId: string): Promise<ApiResponse<ActiveCallsResponse>> {
+    return this.request('GET', `/api/v1/calls/user/${userId}/active`)
+  }
+
+  history(userId: string, query?: Record<string, string | number>): Promise<ApiResponse<HistoryResponse>> {
+    return this.request('GET', `/api/v1/calls/user/${userId}/history`, { query })
+  }
+
+  presence(userId: string): Promise<ApiResponse<PresenceResponse>> {
+    return this.request('GET', `/api/v1/presence/status/${userId}`)
+  }
+
+  setPresence(body: {
+    status: PresenceStatus
+    call_id?: string
+    visibility?: Visibility
+    user_id?: string
+  }): Promise<ApiResponse<PresenceUpdateResponse>> {
+    return this.request('PUT', '/api/v1/presence/status', { body })
+  }
+
+  checkPresence(userId: string): Promise<ApiResponse<PresenceCheckResponse>> {
+    return this.request('GET', `/api/v1/presence/check/${userId}`)
+  }
+
+  health(): Promise<ApiResponse<HealthResponse>> {
+    return this.request('GET', '/health')
+  }
+
+  detailedHealth(): Promise<ApiResponse<HealthResponse>> {
+    return this.request('GET', '/health/detailed')
+  }
+
+  iceServers(): Promise<ApiResponse<IceServersResponse>> {
+    return this.request('GET', '/api/v1/webrtc/ice-servers')
+  }
+
+  /** Any request at all, also one that no sane client would send. */
+  async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<ApiResponse<T>> {
+    const query = options.query === undefined ? '' : `?${new URLSearchParams(asStrings(options.query))}`
+    const headers: Record<string, string> = {}
+    if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`
+    if (options.body !== undefined) headers['content-type'] = 'application/json'
+    const response = await fetch(`${this.baseUrl}${path}${query}`, {
+      method,
+      headers: { ...headers, ...options.headers },
+      body: bodyOf(options.body),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
+    })
+    const text = await response.text()
+    const body = isJson(response) && text !== '' ? JSON.parse(text) : undefined
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: body as T,
+      error: response.status >= 400 ? (body as ErrorBody | undefined)?.error : undefined,
+      text,
+    }
+  }
+}
+
+/** A user who never existed before this test, with a token and a client of their own. */
+export interface TestUser {
+  id: string
+  token: string
+  api: ApiClient
+}
+
+/** Makes a user; `claims` adds to or replaces the token's. */
+export function createUser(baseUrl: string, secret: string, claims: Partial<TokenClaims> = {}): TestUser {
+  const id = claims.sub ?? randomUUID()
+  const token = mintToken(secret, { ...claims, sub: id })
+  return { id, token, api: new ApiClient(baseUrl, token) }
+}
+
+/** A call between two users up to the state that a test starts from. */
+export async function ring(caller: TestUser, callee: TestUser, type: CallType = 'voice'): Promise<string> {
+  const initiated = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id, call_type: type })
+  if (initiated.status !== 201) throw new Error(`initiate answered ${initiated.status}: ${initiated.text}`)
+  return initiated.body.call_id
+}
+
+/** A call that the callee has answered. */
+export async function connect(caller: TestUser, callee: TestUser, type: CallType = 'voice'): Promise<string> {
+  const callId = await ring(caller, callee, type)
+  const answered = await callee.api.answer(callId, { user_id: callee.id })
+  if (answered.status !== 200) throw new Error(`answer answered ${answered.status}: ${answered.text}`)
+  return callId
+}
+
+function isJson(response: Response): boolean {
+  return (response.headers.get('content-type') ?? '').startsWith('application/json')
+}
+
+function bodyOf(body: unknown): string | Uint8Array<ArrayBuffer> | undefined {
+  if (body === undefined || typeof body === 'string') return body
+  return body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body)
+}
+
+function asStrings(query: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]))
+}
