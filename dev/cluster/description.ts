@@ -1,0 +1,28 @@
+// cluster.json: what runs where, for people, the demo, load tests and whoever wants to kill something.
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The content of cluster.json. A pid is null while a process is down, and for a server that is not ours. */
+export interface ClusterDescription {
+  edge: { port: number; pid: number | null } | null
+  gateways: DescribedServer[]
+  api: DescribedServer[]
+  workers: Omit<DescribedServer, 'port'>[]
+  redis: { pid: number | null; port: number }
+  postgres: { pid: number | null; url: string }
+}
+
+interface DescribedServer {
+  name: string
+  pid: number | null
+  port: number
+  metrics_port: number
+}
+
+/** Replaces the file as a whole: a reader sees the old one or the new one. For the owner alone: it holds a password. */
+export function writeDescription(runDir: string, description: ClusterDescription): void {
+  const file = join(runDir, 'cluster.json')
+  const partial = `${file}.${process.pid}.partial`
+  writeFileSync(partial, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 })
+  renameSync(partial, file)
+}
