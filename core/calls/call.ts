@@ -1,5 +1,5 @@
 /** The nouns of a call as the code knows them, and the two pure views that the contract asks of a call. */
-import type { CallStatus, CallType, EndReason } from '../protocol/signaling.ts'
+import type { CallStatus, CallType, EndReason, ParticipantRole } from '../protocol/signaling.ts'
 
 export interface Call {
   id: string
@@ -48,7 +48,41 @@ export function startedAt(call: Pick<Call, 'answeredAt' | 'createdAt'>): Date {
 }
 
 /** The role of a user in a call, or undefined for a stranger. */
-export function roleOf(call: Pick<Call, 'callerId' | 'calleeId'>, userId: string): 'caller' | 'callee' | undefined {
+export function roleOf(call: Pick<Call, 'callerId' | 'calleeId'>, userId: string): ParticipantRole | undefined {
   if (call.callerId === userId) return 'caller'
   return call.calleeId === userId ? 'callee' : undefined
+}
+
+/** One user's view of a call that is over; never changes again. */
+export interface HistoryEntry {
+  callId: string
+  type: CallType
+  status: HistoryStatus
+  /** The part that the user of this history had. */
+  role: ParticipantRole
+  otherUserId: string
+  startedAt: Date
+  endedAt: Date
+  durationSeconds: number
+  endReason: EndReason
+}
+
+/** A call as it was when it was created: what an idempotent replay answers with, whatever has become of it since. */
+export function asCreated(call: Call): Call {
+  return {
+    ...call,
+    status: 'connecting',
+    answeredAt: null,
+    answeredByDevice: null,
+    endedAt: null,
+    endReason: null,
+    version: 1,
+    firstJoinedAt: null,
+    peersGoneSince: null,
+  }
+}
+
+/** Contract `signaling_url`: the public origin with its scheme turned into ws or wss. */
+export function signalingUrl(publicUrl: string, callId: string): string {
+  return `${publicUrl.replace(/^http/, 'ws')}/ws/signaling/${callId}`
 }

@@ -1,0 +1,74 @@
+/** What operators see of calls. Labels have few values, never an id. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { CallStatus, CallType, EndReason } from '../protocol/signaling.ts'
+import type { Call } from './call.ts'
+
+/** From a quick "yes" to the longest ring; the default ring limit is 45 s. */
+const SETUP_BUCKETS_SECONDS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90]
+
+export class CallMetrics {
+  readonly #initiated: Counter<'type'>
+  readonly #answered: Counter
+  readonly #over: Counter<'status' | 'reason'>
+  readonly #setup: Histogram
+  readonly #outboxPending: Gauge
+  readonly #outboxLag: Gauge
+
+  constructor(registry: Registry) {
+    const registers = [registry]
+    this.#initiated = new Counter({
+      name: 'calls_initiated_total',
+      help: 'Calls created by this process.',
+      labelNames: ['type'],
+      registers,
+    })
+    this.#answered = new Counter({
+      name: 'calls_answered_total',
+      help: 'Calls answered through this process.',
+      registers,
+    })
+    this.#over = new Counter({
+      name: 'calls_over_total',
+      help: 'Calls that this process brought to an end.',
+      labelNames: ['status', 'reason'],
+      registers,
+    })
+    this.#setup = new Histogram({
+      name: 'call_setup_seconds',
+      help: 'From the creation of a call to its answer.',
+      buckets: SETUP_BUCKETS_SECONDS,
+      registers,
+    })
+    this.#outboxPending = new Gauge({
+      name: 'outbox_pending',
+      help: 'Events that were committed but not yet published, at the last look of this worker.',
+      registers,
+    })
+    this.#outboxLag = new Gauge({
+      name: 'outbox_lag_seconds',
+      help: 'Age of the oldest unpublished event, at the last look of this worker.',
+      registers,
+    })
+  }
+
+  initiated(type: CallType): void {
+    this.#initiated.inc({ type })
+  }
+
+  /** Counts a transition that this process has performed. */
+  transitioned(call: Call): void {
+    if (call.status === 'active') {
+      this.#answered.inc()
+      if (call.answeredAt !== null) this.#setup.observe((call.answeredAt.getTime() - call.createdAt.getTime()) / 1000)
+    } else this.#ended(call.status, call.endReason)
+  }
+
+  #ended(status: CallStatus, reason: EndReason | null): void {
+    this.#over.inc({ status, reason: reason ?? 'unknown' })
+  }
+
+  outbox(pending: number, lagSeconds: number): void {
+    this.#outboxPending.set(pending)
+    this.#outboxLag.set(lagSeconds)
+  }
+}

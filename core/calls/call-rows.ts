@@ -1,0 +1,45 @@
+/** How a row of `calls` becomes a {@link Call}; also a row that went through jsonb, whose times are ISO 8601 text. */
+import type { CallStatus, CallType, EndReason } from '../protocol/signaling.ts'
+import type { Call } from './call.ts'
+
+type Time = Date | string
+
+export interface CallRow {
+  id: string
+  status: CallStatus
+  call_type: CallType
+  caller_id: string
+  callee_id: string
+  created_at: Time
+  ring_expires_at: Time
+  answered_at: Time | null
+  answered_by_device: string | null
+  ended_at: Time | null
+  end_reason: EndReason | null
+  version: number
+  first_joined_at: Time | null
+  peers_gone_since: Time | null
+}
+
+export function callFromRow(row: CallRow): Call {
+  return {
+    id: row.id,
+    status: row.status,
+    type: row.call_type,
+    callerId: row.caller_id,
+    calleeId: row.callee_id,
+    createdAt: new Date(row.created_at),
+    ringExpiresAt: new Date(row.ring_expires_at),
+    answeredAt: dateOrNull(row.answered_at),
+    answeredByDevice: row.answered_by_device,
+    endedAt: dateOrNull(row.ended_at),
+    endReason: row.end_reason,
+    version: row.version,
+    firstJoinedAt: dateOrNull(row.first_joined_at),
+    peersGoneSince: dateOrNull(row.peers_gone_since),
+  }
+}
+
+function dateOrNull(time: Time | null): Date | null {
+  return time === null ? null : new Date(time)
+}

@@ -1,0 +1,231 @@
+/**
+ * The life of a call as the three processes drive it. Decides nothing in memory: the database's guarded updates pick one
+ * winner among any number of processes, and whoever loses reads again and answers with the contract's code.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Registry } from 'prom-client'
+import type { Config } from '../platform/config.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Database } from '../platform/postgres.ts'
+import { AppError } from '../protocol/errors.ts'
+import type { EndRequestReason } from '../protocol/http.ts'
+import type { CallStatus, CallType } from '../protocol/signaling.ts'
+import { asCreated, type Call, isLive, roleOf } from './call.ts'
+import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
+import type { CallEvents } from './call-events.ts'
+import { CallMetrics } from './call-metrics.ts'
+import { CallStore, type StoredCall } from './call-store.ts'
+import { CallTransitions, type Change, type NewCall } from './call-transitions.ts'
+import { withRetries } from './database-retry.ts'
+import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
+import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
+import { Outbox } from './outbox.ts'
+
+/** Lost races before a request gives up; each means that another request has just changed the very same calls. */
+const ATTEMPTS = 5
+
+export interface CallServiceDeps {
+  db: Database
+  config: Config['calls'] & { publicUrl: string }
+  events: CallEvents
+  rooms: RoomView
+  log: Logger
+  registry: Registry
+}
+
+export interface InitiateCommand {
+  callerId: string
+  calleeId: string
+  type: CallType
+  idempotency?: IdempotencyKey
+}
+
+export class CallService {
+  /** What a worker does when limits have passed. */
+  readonly deadlines: CallDeadlines
+  /** Events on their way; a worker publishes what others left over. Close it before the stores. */
+  readonly outbox: Outbox
+  readonly #db: Database
+  readonly #log: Logger
+  readonly #metrics: CallMetrics
+  readonly #keys: IdempotencyStore
+  readonly #store: CallStore
+  readonly #transitions: CallTransitions
+
+  constructor({ db, config, events, rooms, log, registry }: CallServiceDeps) {
+    this.#db = db
+    this.#log = log
+    this.#metrics = new CallMetrics(registry)
+    this.#keys = new IdempotencyStore(config.idempotencyRetentionMs)
+    this.#store = new CallStore(db, config)
+    this.#transitions = new CallTransitions(db, config, this.#keys)
+    this.outbox = new Outbox({
+      db,
+      events,
+      publicUrl: config.publicUrl,
+      retentionMs: config.outboxRetentionMs,
+      metrics: this.#metrics,
+      log,
+    })
+    this.deadlines = new CallDeadlines({
+      store: this.#store,
+      transitions: this.#transitions,
+      rooms,
+      onEnded: (from, change) => this.#transitioned(from, change),
+    })
+  }
+
+  /**
+   * The call that this key has made, as it was when it was created; undefined for a key that is new or forgotten.
+   * @throws CONFLICT where the key was used with another body
+   */
+  async findReplay(userId: string, key: string, bodyHash: string): Promise<Call | undefined> {
+    return withRetries(
+      async () => {
+        const callId = await this.#keys.find(this.#db, { userId, key, bodyHash })
+        const call = callId === undefined ? undefined : await this.#store.find(callId)
+        return call === undefined ? undefined : asCreated(call)
+      },
+      { repeatable: true },
+    )
+  }
+
+  /**
+   * Makes a call and rings the callee. Of several that want the same user exactly one succeeds.
+   * @throws INVALID_REQUEST where a user calls himself, USER_ALREADY_IN_CALL (naming the caller's own live call, if it
+   *   is the caller who is in one), USER_NOT_AVAILABLE where the callee has set itself offline, CONFLICT where the
+   *   idempotency key was used with another body
+   */
+  async initiate(command: InitiateCommand): Promise<{ call: Call; replayed: boolean }> {
+    const { callerId, calleeId } = command
+    if (callerId === calleeId)
+      throw new AppError('INVALID_REQUEST', 'A user cannot call himself', { details: { field: 'callee_id' } })
+    const wanted: NewCall = { id: randomUUID(), ...command }
+    let blockers: StoredCall[] = []
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      // Repeating is safe: if the first attempt was committed after all, the second finds its id below.
+      const creation = await withRetries(() => this.#transitions.create(wanted), { repeatable: true })
+      if (creation.kind === 'created') return { call: this.#created(creation.change), replayed: false }
+      if (creation.kind === 'offline') throw new AppError('USER_NOT_AVAILABLE')
+      if (creation.kind === 'known' && command.idempotency !== undefined) {
+        const { userId, key, bodyHash } = command.idempotency
+        const call = await this.findReplay(userId, key, bodyHash)
+        if (call !== undefined) return { call, replayed: call.id !== wanted.id }
+        continue
+      }
+      blockers = await this.#findLiveOf([callerId, calleeId])
+      const own = blockers.find((call) => call.id === wanted.id)
+      if (own !== undefined) return { call: own, replayed: false }
+      const freed = await Promise.all(blockers.map((call) => this.deadlines.settle(call)))
+      if (freed.includes(false)) break
+    }
+    const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined)
+    throw new AppError('USER_ALREADY_IN_CALL', undefined, {
+      details: callersOwn === undefined ? undefined : { call_id: callersOwn.id },
+    })
+  }
+
+  /**
+   * The callee accepts; the two are contacts from then on. Asking again from the device that has answered is harmless.
+   * @throws CALL_NOT_FOUND, FORBIDDEN for anybody but the callee, CONFLICT where another device has answered,
+   *   CALL_ALREADY_ENDED
+   */
+  async answer(callId: string, userId: string, deviceId: string | undefined): Promise<Call> {
+    for (let attempt = 1; ; attempt++) {
+      const call = await this.#require(callId)
+      if (roleOf(call, userId) !== 'callee') throw new AppError('FORBIDDEN', 'Only the callee can answer a call')
+      if (call.status === 'active') {
+        if (deviceId !== undefined && deviceId === call.answeredByDevice) return call
+        throw new AppError('CONFLICT', 'The call was already answered')
+      }
+      if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
+      const change = await withRetries(() => this.#transitions.answer(callId, deviceId), { repeatable: false })
+      if (change !== undefined) return this.#transitioned('connecting', change)
+      if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
+    }
+  }
+
+  /**
+   * A participant ends the call.
+   * @throws CALL_NOT_FOUND, FORBIDDEN for strangers, CALL_ALREADY_ENDED, also where it was overdue
+   */
+  async end(callId: string, userId: string, reason: EndRequestReason): Promise<Call> {
+    for (let attempt = 1; ; attempt++) {
+      const call = await this.#require(callId)
+      const role = roleOf(call, userId)
+      if (role === undefined) throw new AppError('FORBIDDEN', 'Only participants can end a call')
+      if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
+      const ending = endingOf(call.status, reason, role)
+      const [change] = await withRetries(() => this.#transitions.finish(ending, { id: callId, due: false }), {
+        repeatable: false,
+      })
+      if (change !== undefined) return this.#transitioned(call.status, change)
+      if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
+    }
+  }
+
+  /** The call as it is written; a transition that is due is not applied. */
+  async find(callId: string): Promise<Call | undefined> {
+    return withRetries(() => this.#store.find(callId), { repeatable: true })
+  }
+
+  /** @throws CALL_NOT_FOUND */
+  async require(callId: string): Promise<Call> {
+    return this.#require(callId)
+  }
+
+  /** The one live call of a user, after a transition that is due was applied. */
+  async liveCallOf(userId: string): Promise<Call | undefined> {
+    const [call] = await this.#findLiveOf([userId])
+    return call === undefined || (await this.deadlines.settle(call)) ? undefined : call
+  }
+
+  /** @throws INVALID_REQUEST for a cursor that is not one of ours */
+  async history(userId: string, query: HistoryQuery): Promise<HistoryPage> {
+    return withRetries(() => readHistory(this.#db, userId, query), { repeatable: true })
+  }
+
+  /** Whether the two have ever shared an answered call. */
+  async shareContact(userId: string, otherUserId: string): Promise<boolean> {
+    return withRetries(() => this.#store.shareContact(userId, otherUserId), { repeatable: true })
+  }
+
+  /** Somebody has joined the room: no setup or lost-peers limit runs. No event, no new version; nothing if it is over. */
+  async peerJoined(callId: string): Promise<void> {
+    await withRetries(() => this.#store.markJoined([callId]), { repeatable: true })
+  }
+
+  /** The last connected peer has gone: the lost-peers limit runs from now. No event; nothing if it is over. */
+  async peersGone(callId: string): Promise<void> {
+    await withRetries(() => this.#store.markGone([callId]), { repeatable: true })
+  }
+
+  /** Removes up to `limit` idempotency keys that count as absent; returns how many. */
+  async purgeIdempotencyKeys(limit: number): Promise<number> {
+    return withRetries(() => this.#keys.purge(this.#db, limit), { repeatable: true })
+  }
+
+  async #require(callId: string): Promise<StoredCall> {
+    const call = await withRetries(() => this.#store.find(callId), { repeatable: true })
+    if (call === undefined) throw new AppError('CALL_NOT_FOUND')
+    return call
+  }
+
+  #findLiveOf(userIds: string[]): Promise<StoredCall[]> {
+    return withRetries(() => this.#store.findLiveOf(userIds), { repeatable: true })
+  }
+
+  #created({ call, outboxId }: Change): Call {
+    this.#log.info({ callId: call.id, from: null, to: call.status, reason: null }, 'call transitioned')
+    this.#metrics.initiated(call.type)
+    this.outbox.publishSoon(outboxId, 'call-ringing', call)
+    return call
+  }
+
+  #transitioned(from: CallStatus, { call, outboxId }: Change): Call {
+    this.#log.info({ callId: call.id, from, to: call.status, reason: call.endReason }, 'call transitioned')
+    this.#metrics.transitioned(call)
+    this.outbox.publishSoon(outboxId, 'call-changed', call)
+    return call
+  }
+}

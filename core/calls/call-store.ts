@@ -1,0 +1,108 @@
+/** Reads calls that may be live, and marks who is in their rooms. Never writes a status: call-transitions.ts does. */
+import type { Config } from '../platform/config.ts'
+import type { Database } from '../platform/postgres.ts'
+import type { Call } from './call.ts'
+import { type CallRow, callFromRow } from './call-rows.ts'
+import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
+
+export interface StoredCall extends Call {
+  /** Its deadline has passed and it may be judged within a request. */
+  overdue: boolean
+}
+
+/**
+ * An unanswered ring is judged by its deadline alone. An active call waits a worker's lease (8 s) after a start of
+ * Postgres: its peers may be on their way back, and could not say so while Postgres was away.
+ */
+const OVERDUE = `coalesce(calls.deadline_at <= clock_timestamp() AND (calls.status = 'connecting'
+  OR pg_postmaster_start_time() <= clock_timestamp() - interval '8 seconds'), false) AS overdue`
+
+export class CallStore {
+  readonly #db: Database
+  readonly #limits: CallLimits
+
+  constructor(db: Database, config: Config['calls']) {
+    this.#db = db
+    this.#limits = callLimits(config)
+  }
+
+  async find(callId: string): Promise<StoredCall | undefined> {
+    const { rows } = await this.#db.raw<{ rows: (CallRow & { overdue: boolean })[] }>(
+      `SELECT calls.*, ${OVERDUE} FROM calls WHERE id = :callId`,
+      { callId },
+    )
+    return rows.map(storedCall)[0]
+  }
+
+  /** The live calls of any of these users, each once. */
+  async findLiveOf(userIds: string[]): Promise<StoredCall[]> {
+    const { rows } = await this.#db.raw<{ rows: (CallRow & { overdue: boolean })[] }>(
+      `SELECT calls.*, ${OVERDUE} FROM calls
+       WHERE id IN (SELECT call_id FROM live_participants WHERE user_id = ANY (:userIds))`,
+      { userIds },
+    )
+    return rows.map(storedCall)
+  }
+
+  /** Somebody is in the room: no setup or lost-peers limit runs. Touches only what is not marked so. */
+  async markJoined(callIds: string[]): Promise<void> {
+    await this.#mark(
+      callIds,
+      'first_joined_at IS NULL OR peers_gone_since IS NOT NULL',
+      `first_joined_at = coalesce(first_joined_at, clock.at), peers_gone_since = NULL,
+       deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at END`,
+    )
+  }
+
+  /** Nobody is in the room any more: from now, or the later answer, the lost-peers limit runs. */
+  async markGone(callIds: string[]): Promise<void> {
+    await this.#mark(
+      callIds,
+      'first_joined_at IS NOT NULL AND peers_gone_since IS NULL',
+      `peers_gone_since = clock.at,
+       deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at ELSE clock.at + ${after('lostMs')} END`,
+    )
+  }
+
+  async #mark(callIds: string[], where: string, changes: string): Promise<void> {
+    // Locked in the order of ids, so that two processes which mark the same calls never wait in a circle.
+    await this.#db.raw(
+      `WITH ${CLOCK}, picked AS (
+         SELECT id FROM calls WHERE id = ANY (:callIds) AND status IN ('connecting', 'active') AND (${where})
+         ORDER BY id FOR UPDATE)
+       UPDATE calls SET ${changes} FROM clock CROSS JOIN picked WHERE calls.id = picked.id`,
+      { callIds, ...this.#limits },
+    )
+  }
+
+  /** Active calls whose setup or lost-peers limit has passed, the longest overdue first. */
+  async findAbandoned(limit: number): Promise<string[]> {
+    const { rows } = await this.#db.raw<{ rows: { id: string }[] }>(
+      `SELECT id FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp()
+       ORDER BY deadline_at LIMIT :limit`,
+      { limit },
+    )
+    return rows.map((row) => row.id)
+  }
+
+  async shareContact(userId: string, otherUserId: string): Promise<boolean> {
+    const { rows } = await this.#db.raw<{ rows: unknown[] }>(
+      'SELECT FROM contacts WHERE user_id = :userId AND contact_id = :otherUserId',
+      { userId, otherUserId },
+    )
+    return rows.length === 1
+  }
+
+  /** A page of all active calls in the order of their ids, after `afterId`. */
+  async findActive(afterId: string | undefined, limit: number): Promise<Call[]> {
+    const { rows } = await this.#db.raw<{ rows: CallRow[] }>(
+      `SELECT * FROM calls WHERE status = 'active' AND id > :afterId ORDER BY id LIMIT :limit`,
+      { afterId: afterId ?? '00000000-0000-0000-0000-000000000000', limit },
+    )
+    return rows.map(callFromRow)
+  }
+}
+
+function storedCall(row: CallRow & { overdue: boolean }): StoredCall {
+  return { ...callFromRow(row), overdue: row.overdue }
+}

@@ -1,0 +1,189 @@
+/**
+ * The only file that writes the status of a call. Every change is one statement: the guarded update and all that
+ * follows from it (who is free again, history, contacts, the event) happen together or not at all. Whoever finds a
+ * call no longer in the state that the guard asks for gets nothing back, and somebody else has won.
+ */
+import type { Knex } from 'knex'
+import type { Config } from '../platform/config.ts'
+import type { Database } from '../platform/postgres.ts'
+import type { CallType, EndReason } from '../protocol/signaling.ts'
+import type { Call } from './call.ts'
+import { type CallRow, callFromRow } from './call-rows.ts'
+import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
+import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
+
+/** A change that is committed, and the outbox row that tells of it. */
+export interface Change {
+  call: Call
+  outboxId: string
+}
+
+export interface NewCall {
+  id: string
+  callerId: string
+  calleeId: string
+  type: CallType
+  idempotency?: IdempotencyKey
+}
+
+/** `busy`: one of the two is in a live call, `offline`: the callee has set itself offline, `known`: the key has a call. */
+export type Creation = { kind: 'created'; change: Change } | { kind: 'busy' | 'offline' | 'known' }
+
+/** An arrow of the state machine that ends a call. */
+export interface Ending {
+  from: 'connecting' | 'active'
+  to: 'ended' | 'failed'
+  reason: EndReason
+}
+
+/**
+ * Which calls to end. One call `id` is waited for if somebody else is just changing it; of several, those that
+ * somebody else holds are left to him. `due` asks for a passed deadline; without it a call that is still connecting
+ * must not be overdue. `joined` asks that somebody has, or nobody ever had, joined signaling.
+ */
+export interface Pick {
+  id?: string
+  ids?: string[]
+  limit?: number
+  due: boolean
+  joined?: boolean
+}
+
+const TOLD = (kind: string) => `
+  told AS (INSERT INTO outbox (call_id, kind, payload) SELECT id, '${kind}', to_jsonb(moved) FROM moved
+           RETURNING id, call_id)
+  SELECT moved.*, told.id AS outbox_id FROM moved JOIN told ON told.call_id = moved.id`
+
+export class CallTransitions {
+  readonly #db: Database
+  readonly #limits: CallLimits
+  readonly #keys: IdempotencyStore
+
+  constructor(db: Database, config: Config['calls'], keys: IdempotencyStore) {
+    this.#db = db
+    this.#limits = callLimits(config)
+    this.#keys = keys
+  }
+
+  /**
+   * Makes a call, unless something stands against it; then nothing is kept.
+   * @throws CONFLICT where the key was used with another body
+   */
+  async create(call: NewCall): Promise<Creation> {
+    try {
+      return { kind: 'created', change: await this.#db.transaction((trx) => this.#createIn(trx, call)) }
+    } catch (error) {
+      if (error instanceof Refused) return { kind: error.kind }
+      throw error
+    }
+  }
+
+  async #createIn(trx: Knex.Transaction, { id, callerId, calleeId, type, idempotency }: NewCall): Promise<Change> {
+    if (idempotency !== undefined && !(await this.#keys.claim(trx, idempotency, id))) throw new Refused('known')
+    // In the order of user ids by one statement: A calling B and B calling A wait for each other in one direction only.
+    const claims = await trx.raw<{ rows: { claimed: number; callee_offline: boolean }[] }>(
+      `WITH claimed AS (
+         INSERT INTO live_participants (user_id, call_id)
+         SELECT user_id, CAST(:id AS uuid) FROM unnest(CAST(:users AS uuid[])) AS user_id ORDER BY user_id
+         ON CONFLICT DO NOTHING RETURNING 1)
+       SELECT (SELECT count(*) FROM claimed)::int AS claimed,
+              coalesce((SELECT set_offline FROM user_presence WHERE user_id = :calleeId), false) AS callee_offline`,
+      { id, users: [callerId, calleeId], calleeId },
+    )
+    if (claims.rows[0]?.claimed !== 2) throw new Refused('busy')
+    if (claims.rows[0].callee_offline) throw new Refused('offline')
+    const { rows } = await trx.raw<{ rows: ChangeRow[] }>(
+      `WITH ${CLOCK}, moved AS (
+         INSERT INTO calls (id, status, call_type, caller_id, callee_id, created_at, ring_expires_at, deadline_at)
+         SELECT CAST(:id AS uuid), 'connecting', :type, CAST(:callerId AS uuid), CAST(:calleeId AS uuid),
+                at, at + ${after('ringMs')}, at + ${after('ringMs')} FROM clock
+         RETURNING *), ${TOLD('call-ringing')}`,
+      { id, type, callerId, calleeId, ...this.#limits },
+    )
+    return onlyChange(rows)
+  }
+
+  /** connecting → active, unless the ring is overdue. Undefined where somebody else was faster. */
+  async answer(callId: string, deviceId: string | undefined): Promise<Change | undefined> {
+    const { rows } = await this.#db.raw<{ rows: ChangeRow[] }>(
+      `WITH ${CLOCK}, moved AS (
+         UPDATE calls SET status = 'active', version = version + 1, answered_by_device = :device,
+           answered_at = greatest(clock.at, created_at),
+           deadline_at = CASE
+             WHEN first_joined_at IS NULL THEN clock.at + ${after('setupMs')}
+             WHEN peers_gone_since IS NOT NULL THEN greatest(clock.at, peers_gone_since) + ${after('lostMs')}
+           END
+         FROM clock
+         WHERE calls.id = :callId AND status IN ('connecting') AND deadline_at > clock.at
+         RETURNING calls.*),
+       met AS (
+         INSERT INTO contacts (user_id, contact_id)
+         SELECT side.user_id, side.contact_id FROM moved CROSS JOIN LATERAL
+           (VALUES (caller_id, callee_id), (callee_id, caller_id)) AS side (user_id, contact_id)
+         ORDER BY 1, 2 ON CONFLICT DO NOTHING), ${TOLD('call-changed')}`,
+      { callId, device: deviceId ?? null, ...this.#limits },
+    )
+    return rows.map(change)[0]
+  }
+
+  /** Ends calls and returns those that this statement has ended; the others were ended by somebody else. */
+  async finish({ from, to, reason }: Ending, pick: Pick): Promise<Change[]> {
+    const guards = [`status IN ('${from}')`]
+    if (pick.id !== undefined) guards.push('calls.id = :id')
+    if (pick.ids !== undefined) guards.push('calls.id = ANY (:ids)')
+    if (pick.due) guards.push('deadline_at <= clock.at')
+    else if (from === 'connecting') guards.push('deadline_at > clock.at')
+    if (pick.joined !== undefined) guards.push(`first_joined_at IS ${pick.joined ? 'NOT NULL' : 'NULL'}`)
+    const guard = guards.join(' AND ')
+    const several = pick.id === undefined
+    // What a limit ends is over since the limit passed, however late it is noticed.
+    const endedAt = `greatest(${pick.due ? 'deadline_at' : 'clock.at'}, answered_at, created_at)`
+    const picked = `picked AS (SELECT calls.id FROM calls CROSS JOIN clock WHERE ${guard}
+      ORDER BY deadline_at LIMIT :limit FOR UPDATE OF calls SKIP LOCKED),`
+    const { rows } = await this.#db.raw<{ rows: ChangeRow[] }>(
+      `WITH ${CLOCK}, ${several ? picked : ''} moved AS (
+         UPDATE calls SET status = '${to}', version = version + 1, end_reason = '${reason}', deadline_at = NULL,
+           ended_at = ${endedAt}
+         FROM clock ${several ? 'CROSS JOIN picked WHERE calls.id = picked.id AND' : 'WHERE'} ${guard}
+         RETURNING calls.*),
+       sides AS (
+         SELECT moved.*, side.user_id, side.role, side.other_user_id FROM moved CROSS JOIN LATERAL
+           (VALUES (caller_id, 'caller', callee_id), (callee_id, 'callee', caller_id))
+           AS side (user_id, role, other_user_id)),
+       freed AS (
+         DELETE FROM live_participants AS live USING sides
+         WHERE live.user_id = sides.user_id AND live.call_id = sides.id),
+       kept AS (
+         INSERT INTO call_participants (user_id, started_at, call_id, role, call_type, status, other_user_id, ended_at,
+                                        duration_seconds, end_reason)
+         SELECT user_id, coalesce(answered_at, created_at), id, role, call_type,
+                CASE WHEN status = 'failed' THEN 'failed' WHEN answered_at IS NULL THEN 'missed' ELSE 'completed' END,
+                other_user_id, ended_at, coalesce(floor(extract(epoch FROM ended_at - answered_at)), 0)::int, end_reason
+         FROM sides), ${TOLD('call-changed')}`,
+      { id: pick.id ?? null, ids: pick.ids ?? null, limit: pick.limit ?? pick.ids?.length ?? 1 },
+    )
+    return rows.map(change)
+  }
+}
+
+type ChangeRow = CallRow & { outbox_id: string }
+
+/** Rolls a creation back. */
+class Refused extends Error {
+  readonly kind: 'busy' | 'offline' | 'known'
+
+  constructor(kind: Refused['kind']) {
+    super(kind)
+    this.kind = kind
+  }
+}
+
+function change(row: ChangeRow): Change {
+  return { call: callFromRow(row), outboxId: row.outbox_id }
+}
+
+function onlyChange(rows: ChangeRow[]): Change {
+  const [row] = rows
+  if (row === undefined) throw new Error('The insert of a call returned no row')
+  return change(row)
+}
