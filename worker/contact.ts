@@ -1,0 +1,74 @@
+/**
+ * How long this worker has been in unbroken contact with both stores. Only then may it conclude from an absence: peers
+ * that could not beat, join or tell while a store was away need a lease's time to be seen again (ARCHITECTURE, who is
+ * alive). So an outage of either store, or a wiped Redis, ends nobody's call.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { Database } from '../core/platform/postgres.ts'
+import { within } from '../core/platform/redis.ts'
+
+/** A store that is slower than this is as good as away for a judge. */
+const PROBE_TIMEOUT_MS = 2000
+
+export interface Probes {
+  /** Rejects while Postgres is away. */
+  postgres(): Promise<void>
+  /** Whether Redis still has what the previous probe left there. Rejects while Redis is away. */
+  redis(): Promise<boolean>
+}
+
+export class Contact {
+  readonly #probes: Probes
+  readonly #leaseMs: number
+  readonly #now: () => number
+  #unbrokenSince: number | undefined
+  #lastGoodAt = Number.NEGATIVE_INFINITY
+
+  /** `leaseMs` is the gateways' lease; `now` is a monotonic clock in milliseconds. */
+  constructor(probes: Probes, leaseMs: number, now: () => number = () => performance.now()) {
+    this.#probes = probes
+    this.#leaseMs = leaseMs
+    this.#now = now
+  }
+
+  /** True after a whole lease of contact without a gap. Silence counts as a gap, too: this process was stopped, say. */
+  get isUnbroken(): boolean {
+    const now = this.#now()
+    return this.#unbrokenSince !== undefined && now - this.#unbrokenSince >= this.#leaseMs && !this.#hasBeenSilent(now)
+  }
+
+  /** Asks both stores. Never rejects. */
+  async probe(): Promise<void> {
+    const startedAt = this.#now()
+    const [postgres, redis] = await Promise.allSettled([this.#probes.postgres(), this.#probes.redis()])
+    if (postgres.status === 'rejected' || redis.status === 'rejected') {
+      this.#unbrokenSince = undefined
+      return
+    }
+    const now = this.#now()
+    if (!redis.value || this.#hasBeenSilent(startedAt)) this.#unbrokenSince = now
+    this.#unbrokenSince ??= now
+    this.#lastGoodAt = now
+  }
+
+  #hasBeenSilent(now: number): boolean {
+    return now - this.#lastGoodAt > this.#leaseMs / 2
+  }
+}
+
+/**
+ * The probes of a worker. In Redis it leaves a mark (`{prefix}worker:{uuid}:mark -> 1`, living ten leases): a mark that
+ * is gone says that Redis was wiped or replaced, although the connection may never have noticed.
+ */
+export function storeProbes(db: Database, redis: Redis, keyPrefix: string, leaseMs: number): Probes {
+  const mark = `${keyPrefix}worker:${randomUUID()}:mark`
+  return {
+    async postgres() {
+      await db.raw('SELECT 1').timeout(PROBE_TIMEOUT_MS)
+    },
+    async redis() {
+      return (await within(PROBE_TIMEOUT_MS, redis.set(mark, '1', 'PX', leaseMs * 10, 'GET'))) !== null
+    },
+  }
+}

@@ -1,0 +1,23 @@
+/** The worker process: periodic work alone. Its only listener is the internal one for probes and metrics. */
+import { closePlatformLast, createPlatform } from '../core/context.ts'
+import { loadConfig } from '../core/platform/config.ts'
+import { startProbeServer } from '../core/platform/probe-server.ts'
+import { createWorker } from './worker.ts'
+
+const platform = createPlatform(loadConfig('worker', process.env))
+const { config, log, registry, shutdown } = platform
+const worker = createWorker(platform)
+const probes = await startProbeServer({
+  port: config.http.metricsPort,
+  bindAddress: config.http.bindAddress,
+  registry,
+  // It serves nobody directly, so a store that is away does not make it unfit: it waits and catches up.
+  readiness: () => (worker.running ? 'ready' : 'draining'),
+})
+worker.start()
+log.info({ metricsPort: probes.port }, 'worker started')
+
+shutdown.add('stop sweeping', () => worker.stop())
+shutdown.add('close probes', () => probes.close())
+closePlatformLast(platform)
+shutdown.onSignals()

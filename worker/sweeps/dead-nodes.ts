@@ -1,0 +1,22 @@
+/** Buries the gateway nodes that have stopped beating, and tells the calls that are left without a peer. */
+import type { CallService } from '../../core/calls/call-service.ts'
+import type { RoomKeeper } from '../../core/rooms/room-keeper.ts'
+import type { Contact } from '../contact.ts'
+import type { Sweep } from '../sweeper.ts'
+
+export function deadNodes(
+  rooms: Pick<RoomKeeper, 'buryDead'>,
+  calls: Pick<CallService, 'peersGone'>,
+  contact: Contact,
+  everyMs: number,
+): Sweep {
+  return {
+    name: 'dead-nodes',
+    everyMs,
+    async run() {
+      if (!contact.isUnbroken) return
+      // A call that cannot be told now, as Postgres has just gone, is found by the next roll call.
+      for (const callId of await rooms.buryDead()) await calls.peersGone(callId)
+    },
+  }
+}

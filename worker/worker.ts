@@ -1,0 +1,63 @@
+/** All sweeps of one worker process, wired. Any number of workers may run: they share the work row by row. */
+import { CallEvents } from '../core/calls/call-events.ts'
+import { CallService } from '../core/calls/call-service.ts'
+import type { Platform } from '../core/context.ts'
+import { RoomKeeper } from '../core/rooms/room-keeper.ts'
+import { RoomDirectory } from '../core/rooms/room-view.ts'
+import { Contact, storeProbes } from './contact.ts'
+import { Sweeper } from './sweeper.ts'
+import { abandonedCalls } from './sweeps/abandoned-calls.ts'
+import { deadNodes } from './sweeps/dead-nodes.ts'
+import { leftoverEvents } from './sweeps/leftover-events.ts'
+import { reconnectGraces } from './sweeps/reconnect-graces.ts'
+import { rollCall } from './sweeps/roll-call.ts'
+import { unansweredCalls } from './sweeps/unanswered-calls.ts'
+import { upkeep } from './sweeps/upkeep.ts'
+
+export interface Worker {
+  readonly running: boolean
+  start(): void
+  /** Awaits the passes under way and the events that they have caused. */
+  stop(): Promise<void>
+}
+
+/** Starts nothing and connects to nothing yet; the stores may be away. */
+export function createWorker({ config, db, redis, log, registry }: Platform): Worker {
+  const { keyPrefix } = config.redis
+  const { leaseMs } = config.nodes
+  const { sweepIntervalMs } = config.worker
+  const calls = new CallService({
+    db,
+    config: { ...config.calls, publicUrl: config.http.publicUrl },
+    events: new CallEvents(redis),
+    rooms: new RoomDirectory(redis, keyPrefix, leaseMs),
+    log,
+    registry,
+  })
+  const keeper = new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs: config.signaling.reconnectGraceMs })
+  const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
+  const sweeper = new Sweeper(
+    [
+      { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
+      unansweredCalls(calls, sweepIntervalMs),
+      abandonedCalls(calls, contact, sweepIntervalMs),
+      deadNodes(keeper, calls, contact, sweepIntervalMs),
+      reconnectGraces(keeper, sweepIntervalMs),
+      rollCall(calls, contact),
+      leftoverEvents(calls),
+      upkeep(calls),
+    ],
+    log,
+    registry,
+  )
+  return {
+    get running() {
+      return sweeper.running
+    },
+    start: () => sweeper.start(),
+    async stop() {
+      await sweeper.stop()
+      await calls.outbox.close()
+    },
+  }
+}
