@@ -44,8 +44,14 @@ export class Shutdown {
     }
   }
 
-  /** Ends the process by itself on a signal. A second signal ends it at once. */
+  /**
+   * Ends the process by itself on a signal; a second signal ends it at once. A promise that nobody caught is logged and
+   * costs nothing else: what it belonged to has failed already, the other peers and requests have not.
+   */
   onSignals(): void {
+    process.on('unhandledRejection', (reason) => {
+      this.#log.error({ err: reason instanceof Error ? reason.stack : String(reason) }, 'unhandled rejection')
+    })
     let asked = false
     for (const signal of SIGNALS) {
       process.on(signal, () => {

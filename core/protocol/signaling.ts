@@ -79,12 +79,14 @@ export interface UserJoinedMessage {
   call_id: string
   user_id: string
   participants: string[]
+  seq?: string
 }
 export interface UserLeftMessage {
   type: 'user-left'
   call_id: string
   user_id: string
   participants: string[]
+  seq?: string
 }
 export interface CallStatusMessage {
   type: 'call-status'
@@ -95,6 +97,7 @@ export interface CallStatusMessage {
   version: number
   end_reason?: EndReason
   answered_by_device?: string
+  seq?: string
 }
 /** Additive: rings every user channel of the callee. */
 export interface IncomingCallMessage {
@@ -118,6 +121,7 @@ export interface ResumedMessage {
   call_id: string
   recovered: boolean
   count: number
+  seq?: string
 }
 export interface ErrorMessage extends ErrorBody {
   type: 'error'

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { within } from '../platform/redis.ts'
 import { RedisScript } from '../platform/redis-scripts.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
+import type { CallStatusMessage } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
 
@@ -15,6 +16,13 @@ export interface Seat {
   connectionId: string
   /** Empty where the connection is a device of its own. */
   device: string
+}
+
+/** What a room says of its call, so that a node can admit its users while Postgres is away. May be older than Postgres. */
+export interface RoomFacts {
+  caller_id: string
+  callee_id: string
+  status: CallStatusMessage
 }
 
 export interface RelayRequest {
@@ -175,6 +183,17 @@ export class RoomStore {
   /** What a client reports of its peer connection, for `connection_status`. */
   async setConnectionStatus(callId: string, side: Side, status: string): Promise<void> {
     await this.#redis.hset(this.keys.room(callId), `s${side}`, status)
+  }
+
+  /** Keeps what the room should say of its call. */
+  async setFacts(facts: RoomFacts): Promise<void> {
+    await this.#redis.hset(this.keys.room(facts.status.call_id), 'facts', JSON.stringify(facts))
+  }
+
+  /** What the room says of its call; undefined where there is no room. */
+  async facts(callId: string): Promise<RoomFacts | undefined> {
+    const text = await within(REPLY_TIMEOUT_MS, this.#redis.hget(this.keys.room(callId), 'facts'))
+    return text === null ? undefined : (JSON.parse(text) as RoomFacts)
   }
 
   /** Keeps what a peer confirmed by a pong, so that a naive rejoin anywhere starts after it. */

@@ -1,0 +1,89 @@
+/**
+ * The shape of a client's signaling message: the first of the checks on every frame, by hand because it is the hot path.
+ * What the ids mean, and whether the call is over, is checked by the gateway. SDP and candidates are never looked into.
+ */
+import { isUuid } from './ids.ts'
+import type { ClientMessage } from './signaling.ts'
+
+/** A message `id` is kept in Redis for the life of the log: it must be small. */
+const MAX_ID_LENGTH = 128
+
+const STATES = new Set(['connecting', 'connected', 'disconnected', 'failed'])
+
+/** Why a message is refused with INVALID_REQUEST; `field` is absent where the whole message is at fault. */
+export interface ShapeFault {
+  message: string
+  field?: string
+}
+
+/** The message as its type, or what is wrong with it. The object itself is returned, nothing is copied. */
+export function parseClientMessage(value: unknown): ClientMessage | ShapeFault {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { message: 'A message must be a JSON object' }
+  const message = value as Record<string, unknown>
+  const fault = commonFault(message) ?? faultOf(message)
+  return fault ?? (value as ClientMessage)
+}
+
+export function isFault(parsed: ClientMessage | ShapeFault): parsed is ShapeFault {
+  return !('type' in parsed)
+}
+
+function commonFault(message: Record<string, unknown>): ShapeFault | undefined {
+  if (typeof message.type !== 'string') return wrong('type', 'must be a string')
+  const { id } = message
+  if (id !== undefined && !isMessageId(id))
+    return wrong('id', `must be a finite number or a string of 1 to ${MAX_ID_LENGTH} characters`)
+  return undefined
+}
+
+/** True for what may stand as a message's `id`, and so as the `ref` of the error that answers it. */
+export function isMessageId(id: unknown): id is string | number {
+  return typeof id === 'string' ? id.length > 0 && id.length <= MAX_ID_LENGTH : Number.isFinite(id)
+}
+
+function faultOf(message: Record<string, unknown>): ShapeFault | undefined {
+  switch (message.type) {
+    case 'candidate':
+      return uuidFault(message, 'call_id', 'from', 'to') ?? textFault(message, 'candidate') ?? candidateFault(message)
+    case 'offer':
+    case 'answer':
+      return uuidFault(message, 'call_id', 'from', 'to') ?? textFault(message, 'sdp')
+    case 'join-room':
+    case 'leave-room':
+      return uuidFault(message, 'call_id', 'user_id')
+    case 'connection-state':
+      return uuidFault(message, 'call_id', 'user_id') ?? stateFault(message)
+    default:
+      return wrong('type', 'is not a message that a client may send')
+  }
+}
+
+function uuidFault(message: Record<string, unknown>, ...fields: string[]): ShapeFault | undefined {
+  for (const field of fields) if (!isUuid(message[field])) return wrong(field, 'must be a UUID')
+  return undefined
+}
+
+function textFault(message: Record<string, unknown>, field: string): ShapeFault | undefined {
+  return typeof message[field] === 'string' ? undefined : wrong(field, 'must be a string')
+}
+
+/** Browsers send `sdpMid` and `sdpMLineIndex` as null for some candidates, and the last one is empty. */
+function candidateFault(message: Record<string, unknown>): ShapeFault | undefined {
+  const { sdp_mid: mid, sdp_m_line_index: index } = message
+  if (mid !== undefined && mid !== null && typeof mid !== 'string') return wrong('sdp_mid', 'must be a string or null')
+  if (index !== undefined && index !== null && !(Number.isInteger(index) && (index as number) >= 0))
+    return wrong('sdp_m_line_index', 'must be a whole number or null')
+  return undefined
+}
+
+function stateFault(message: Record<string, unknown>): ShapeFault | undefined {
+  if (typeof message.state !== 'string' || !STATES.has(message.state))
+    return wrong('state', `must be one of ${[...STATES].join(', ')}`)
+  const { stats } = message
+  if (stats !== undefined && (typeof stats !== 'object' || stats === null || Array.isArray(stats)))
+    return wrong('stats', 'must be an object')
+  return undefined
+}
+
+const wrong = (field: string, what: string): ShapeFault => ({ message: `${field} ${what}`, field })

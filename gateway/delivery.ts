@@ -1,0 +1,120 @@
+/**
+ * Hands numbered entries to this node's peers, each once and in order. An entry that does not follow the one before
+ * holds its recipient back until the log was read: a hole is filled from the log or told, never passed over.
+ */
+import type { Logger } from '../core/platform/logger.ts'
+import { CLOSE } from '../core/protocol/signaling.ts'
+import { type Entry, formatSeq, type Side } from '../core/rooms/room.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { LocalCall } from './local-call.ts'
+import type { Peer } from './peer.ts'
+import { unpackBody } from './relayed-body.ts'
+
+/** Pause before the log is read again after Redis did not answer. */
+const READ_AGAIN_MS = 100
+/** Entries held for one peer before it is cut off; it resumes from the log. Twice what the log keeps of a call. */
+const HELD_MAX = 512
+
+export class Delivery {
+  readonly #store: RoomStore
+  readonly #log: Logger
+  readonly #metrics: GatewayMetrics
+
+  constructor(store: RoomStore, log: Logger, metrics: GatewayMetrics) {
+    this.#store = store
+    this.#log = log
+    this.#metrics = metrics
+  }
+
+  /** Gives an entry to every connection of its recipient on this node. */
+  deliver(call: LocalCall, entry: Entry): void {
+    for (const peer of call.recipients(entry.to)) this.#offer(call, peer, entry)
+  }
+
+  #offer(call: LocalCall, peer: Peer, entry: Entry): void {
+    if (peer.held !== undefined) {
+      peer.held.push(entry)
+      if (peer.held.length > HELD_MAX) peer.close(CLOSE.RESTARTING, 'too far behind, resume')
+      return
+    }
+    // Epochs are times of Redis' clock: an older one is a late arrival from before a wipe.
+    if (Number(entry.epoch) < Number(peer.epoch)) return
+    const sameEpoch = entry.epoch === peer.epoch
+    if (sameEpoch && entry.number <= peer.delivered) return
+    if (!sameEpoch || entry.previous > peer.delivered) {
+      peer.held = [entry]
+      this.#metrics.gaps.inc()
+      void this.#readLog(call, peer)
+      return
+    }
+    this.#send(peer, entry)
+  }
+
+  #send(peer: Peer, entry: Entry): void {
+    const { type, json } = unpackBody(entry.body, entry.epoch, entry.number)
+    peer.sendJson(type, json)
+    peer.epoch = entry.epoch
+    peer.delivered = entry.number
+    this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
+  }
+
+  /** Reads the log for every joined peer of the call, where messages may have passed this node by. */
+  catchUp(call: LocalCall): void {
+    for (const side of ['a', 'b'] as const) this.catchUpSide(call, side)
+  }
+
+  catchUpSide(call: LocalCall, side: Side): void {
+    for (const peer of call.recipients(side)) {
+      // A peer that holds entries has a read under way, or its join will bring the tail.
+      if (peer.held !== undefined) continue
+      peer.held = []
+      void this.#readLog(call, peer)
+    }
+  }
+
+  async #readLog(call: LocalCall, peer: Peer): Promise<void> {
+    while (!peer.closed && peer.roomState !== 'outside') {
+      try {
+        const tail = await this.#store.tail(call.id, peer.side, peer.epoch, peer.delivered)
+        if (tail.epoch !== '') this.replay(call, peer, tail)
+        else this.release(call, peer)
+        return
+      } catch (error) {
+        this.#log.debug({ callId: call.id, err: (error as Error).message }, 'log not readable yet')
+        await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS))
+      }
+    }
+    peer.held = undefined
+  }
+
+  /** Sends what the log kept for a peer, tells it of what may be missing, then lets live entries through again. */
+  replay(
+    call: LocalCall,
+    peer: Peer,
+    tail: { epoch: string; last: number; complete: boolean; entries: Entry[] },
+  ): void {
+    if (tail.epoch !== peer.epoch) peer.confirmed = 0
+    if (!tail.complete) {
+      peer.send({
+        type: 'resumed',
+        call_id: call.id,
+        recovered: false,
+        count: tail.entries.length,
+        seq: formatSeq(tail.epoch, 0),
+      })
+      this.#metrics.incompleteReplays.inc()
+    }
+    for (const entry of tail.entries) this.#send(peer, entry)
+    peer.epoch = tail.epoch
+    peer.delivered = tail.last
+    this.release(call, peer)
+  }
+
+  /** Ends the holding: what came meanwhile is delivered, unless the log already held it. */
+  release(call: LocalCall, peer: Peer): void {
+    const held = peer.held ?? []
+    peer.held = undefined
+    for (const entry of held) this.#offer(call, peer, entry)
+  }
+}

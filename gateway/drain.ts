@@ -1,0 +1,53 @@
+/**
+ * The orderly end of a node: it takes no new connection, waits until the edge has seen that, then sends its peers away
+ * in shuffled waves, with a close that makes their clients connect again at once. Their users keep their places.
+ */
+import type { Logger } from '../core/platform/logger.ts'
+import { CLOSE } from '../core/protocol/signaling.ts'
+import type { Membership } from './membership.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+
+/** Two of the edge's checks (500 ms each) must have failed before nobody is sent here any more. */
+const EDGE_NOTICE_MS = 1100
+/** Peers are sent away in so many waves; a node's worth of clients does not reconnect in the same instant. */
+const WAVES = 10
+const WAVE_PAUSE_MS = 100
+
+export class Drain {
+  readonly #registry: PeerRegistry
+  readonly #membership: Membership
+  readonly #log: Logger
+  started = false
+
+  constructor(registry: PeerRegistry, membership: Membership, log: Logger) {
+    this.#registry = registry
+    this.#membership = membership
+    this.#log = log
+  }
+
+  async run(): Promise<void> {
+    this.started = true
+    if (this.#registry.peers.size > 0) await pause(EDGE_NOTICE_MS)
+    const peers = shuffled([...this.#registry.peers.values()])
+    this.#log.info({ peers: peers.length }, 'moving peers to other nodes')
+    const size = Math.ceil(peers.length / WAVES)
+    for (let at = 0; at < peers.length; at += size) {
+      for (const peer of peers.slice(at, at + size)) peer.transport.move(CLOSE.RESTARTING, 'restarting, connect again')
+      await pause(WAVE_PAUSE_MS)
+    }
+    await this.#membership.settled()
+  }
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Fisher-Yates: every order is equally likely. */
+function shuffled<T>(items: T[]): T[] {
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1))
+    const item = items[last] as T
+    items[last] = items[other] as T
+    items[other] = item
+  }
+  return items
+}

@@ -1,0 +1,68 @@
+/** The gateway's metrics. Labels are bounded: types, transports, codes; never an id. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>
+
+export function createGatewayMetrics(registry: Registry) {
+  const registers = [registry]
+  return {
+    connections: new Gauge({
+      name: 'signaling_connections',
+      help: 'Open connections by kind (call, user) and transport.',
+      labelNames: ['kind', 'transport'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'signaling_refused_handshakes_total',
+      help: 'Handshakes refused, by error code and transport.',
+      labelNames: ['code', 'transport'],
+      registers,
+    }),
+    received: new Counter({
+      name: 'signaling_messages_received_total',
+      help: 'Messages from clients by type and transport.',
+      labelNames: ['type', 'transport'],
+      registers,
+    }),
+    delivered: new Counter({
+      name: 'signaling_messages_delivered_total',
+      help: 'Relayed messages handed to peers by type and transport.',
+      labelNames: ['type', 'transport'],
+      registers,
+    }),
+    errors: new Counter({
+      name: 'signaling_errors_total',
+      help: 'Error messages sent to clients by code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    flushSize: new Histogram({
+      name: 'signaling_relay_flush_messages',
+      help: 'Messages in one flush to the log.',
+      buckets: [1, 2, 5, 10, 25, 50, 100, 256],
+      registers,
+    }),
+    flushSeconds: new Histogram({
+      name: 'signaling_relay_flush_seconds',
+      help: 'Time from sending a flush to the reply of the log.',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2],
+      registers,
+    }),
+    gaps: new Counter({
+      name: 'signaling_delivery_gaps_total',
+      help: 'Entries that arrived before an earlier one; the log was read in between.',
+      registers,
+    }),
+    incompleteReplays: new Counter({
+      name: 'signaling_incomplete_replays_total',
+      help: 'Replays after which a client was told that messages may be missing.',
+      registers,
+    }),
+    resumes: new Counter({
+      name: 'signaling_resumes_total',
+      help: 'Handshakes with since, by whether everything was recovered.',
+      labelNames: ['recovered'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Who may connect, and to what. The checks run in the order of the decisions ("Authentication and ownership"):
+ * token, ids, call, participant, state, and the number of connections last.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Call } from '../core/calls/call.ts'
+import type { Logger } from '../core/platform/logger.ts'
+import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core/platform/tokens.ts'
+import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
+import { AppError } from '../core/protocol/errors.ts'
+import { parseUuid } from '../core/protocol/ids.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import { LocalCall } from './local-call.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+
+export interface HandshakeRequest {
+  token: string | undefined
+  /** Undefined asks for a user channel. */
+  callId: string | undefined
+  /** A device that the token does not name (additive `device_id` of the handshake). */
+  device: string | undefined
+  origin: string | undefined
+}
+
+/** A connection that may be opened; it counts until it is given back. */
+export interface Admission {
+  identity: Identity
+  connectionId: string
+  device: string
+  call: LocalCall | undefined
+}
+
+interface HandshakeDeps {
+  nodeId: string
+  tokens: TokenVerifier
+  calls: { find(callId: string): Promise<Call | undefined> }
+  connections: Connections
+  registry: PeerRegistry
+  store: RoomStore
+  limits: { callConnectionsPerUser: number; userChannelsPerUser: number }
+  corsOrigins: string[]
+  draining(): boolean
+  log: Logger
+}
+
+export class Handshakes {
+  readonly #deps: HandshakeDeps
+  #opened = 0
+
+  constructor(deps: HandshakeDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Checks a handshake and counts the connection in.
+   * @throws UNAUTHORIZED, FORBIDDEN, INVALID_REQUEST, CALL_NOT_FOUND, CALL_ALREADY_ENDED, RATE_LIMITED, and
+   * SERVICE_UNAVAILABLE while this node drains or the stores that must answer are away.
+   */
+  async admit(request: HandshakeRequest): Promise<Admission> {
+    if (this.#deps.draining()) throw new AppError('SERVICE_UNAVAILABLE', 'This node is restarting, connect again')
+    const identity = await this.#deps.tokens.verify(request.token)
+    this.#checkOrigin(request.origin)
+    const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
+    const device = identity.deviceId ?? readDevice(request.device)
+    this.#opened += 1
+    const connectionId = `${this.#opened.toString(36)}${randomBytes(6).toString('hex')}`
+    const admission = { identity, connectionId, device, call }
+    await this.#countIn(admission)
+    return admission
+  }
+
+  /** A browser names its page's origin; other clients send none. */
+  #checkOrigin(origin: string | undefined): void {
+    const { corsOrigins } = this.#deps
+    if (origin === undefined || corsOrigins.includes('*') || corsOrigins.includes(origin)) return
+    throw new AppError('FORBIDDEN', 'Connections from this origin are not allowed')
+  }
+
+  async #findCall(id: string, identity: Identity): Promise<LocalCall> {
+    const callId = parseUuid(id)
+    if (callId === undefined)
+      throw new AppError('INVALID_REQUEST', 'call_id must be a UUID', { details: { field: 'call_id' } })
+    const call = this.#deps.registry.calls.get(callId) ?? (await this.#readCall(callId))
+    if (call === undefined) throw new AppError('CALL_NOT_FOUND')
+    if (call.sideOf(identity.userId) === undefined)
+      throw new AppError('FORBIDDEN', 'Only the participants of a call may connect to it')
+    if (call.over) throw new AppError('CALL_ALREADY_ENDED')
+    return call
+  }
+
+  /** From Postgres; while it is away, from what the room says of its call, so that ongoing calls may reconnect. */
+  async #readCall(callId: string): Promise<LocalCall | undefined> {
+    try {
+      const call = await this.#deps.calls.find(callId)
+      return call === undefined ? undefined : this.#deps.registry.adopt(new LocalCall(call))
+    } catch (error) {
+      const facts = await this.#deps.store.facts(callId).catch(() => undefined)
+      if (facts === undefined) throw error
+      this.#deps.log.info({ callId }, 'call read from its room, postgres being away')
+      return this.#deps.registry.adopt(new LocalCall(facts))
+    }
+  }
+
+  async #countIn(admission: Admission): Promise<void> {
+    const { connections, nodeId, limits } = this.#deps
+    const record = recordOf(admission)
+    const limit = record.kind === 'call' ? limits.callConnectionsPerUser : limits.userChannelsPerUser
+    const taken = await connections.add(record, nodeId, limit).catch((error: unknown) => {
+      throw new AppError('SERVICE_UNAVAILABLE', 'Connections cannot be counted right now', { cause: error })
+    })
+    if (!taken)
+      throw new AppError('RATE_LIMITED', `A user may have ${limit} connections of this kind at once`, {
+        details: { limit },
+      })
+  }
+
+  /** Counts a connection out again. While Redis is away its key expires by itself. */
+  giveBack(admission: Admission): void {
+    this.#deps.connections.remove(recordOf(admission)).catch((error: Error) => {
+      this.#deps.log.debug({ err: error.message }, 'connection not counted out')
+    })
+  }
+}
+
+function recordOf({ identity, connectionId, device, call }: Admission): ConnectionRecord {
+  return {
+    userId: identity.userId,
+    connectionId,
+    kind: call === undefined ? 'user' : 'call',
+    callId: call?.id ?? '',
+    device,
+  }
+}
+
+function readDevice(device: string | undefined): string {
+  return device !== undefined && device.length <= MAX_DEVICE_ID_LENGTH ? device : ''
+}

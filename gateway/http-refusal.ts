@@ -1,0 +1,40 @@
+/** HTTP answers of the gateway's public port: refused upgrades and paths that are not sockets, in the contract's envelope. */
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type AppError, errorBody } from '../core/protocol/errors.ts'
+import { parseUuid } from '../core/protocol/ids.ts'
+
+/** How long a refused client should wait where waiting helps. */
+const RETRY_AFTER_SECONDS = 1
+
+function render(request: IncomingMessage, error: AppError): { headers: Record<string, string>; body: string } {
+  const header = request.headers['x-request-id']
+  const requestId = parseUuid(header) ?? randomUUID()
+  const body = JSON.stringify(errorBody(error, requestId))
+  return {
+    headers: {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(Buffer.byteLength(body)),
+      'X-Request-Id': requestId,
+      ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {}),
+      ...(error.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+      Connection: 'close',
+    },
+    body,
+  }
+}
+
+/** Answers an upgrade request with an HTTP error: the client never gets a WebSocket. Browsers see only close code 1006. */
+export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: AppError): void {
+  if (!socket.writable) return
+  const { headers, body } = render(request, error)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Answers a plain HTTP request that no socket path serves. */
+export function refuseRequest(request: IncomingMessage, response: ServerResponse, error: AppError): void {
+  const { headers, body } = render(request, error)
+  response.writeHead(error.status, headers).end(body)
+}

@@ -1,0 +1,79 @@
+/** What this node knows of a call that has a connection here: its two users, its state, and its peers. */
+import { type Call, isLive } from '../core/calls/call.ts'
+import type { CallStatusMessage } from '../core/protocol/signaling.ts'
+import { otherSide, type Side } from '../core/rooms/room.ts'
+import type { RoomFacts } from '../core/rooms/room-store.ts'
+import type { Peer } from './peer.ts'
+
+export class LocalCall {
+  readonly id: string
+  readonly callerId: string
+  readonly calleeId: string
+  /** The newest state known here, as every connection is told it. */
+  status: CallStatusMessage
+  readonly peers = new Set<Peer>()
+  /** The newest version of who is present that was announced here, by side. */
+  readonly presence: Record<Side, number> = { a: 0, b: 0 }
+  /** The sides that are in the room, on whatever node, as far as this node was told. */
+  present: Side[] = []
+  constructor(call: Call | RoomFacts) {
+    if ('id' in call) {
+      this.id = call.id
+      this.callerId = call.callerId
+      this.calleeId = call.calleeId
+      this.status = statusMessage(call)
+    } else {
+      this.id = call.status.call_id
+      this.callerId = call.caller_id
+      this.calleeId = call.callee_id
+      this.status = call.status
+    }
+  }
+
+  /** What the room in Redis keeps of its call, for nodes that cannot reach Postgres. */
+  get facts(): RoomFacts {
+    return { caller_id: this.callerId, callee_id: this.calleeId, status: this.status }
+  }
+
+  get over(): boolean {
+    return !isLive(this.status)
+  }
+
+  sideOf(userId: string): Side | undefined {
+    if (userId === this.callerId) return 'a'
+    return userId === this.calleeId ? 'b' : undefined
+  }
+
+  userOf(side: Side): string {
+    return side === 'a' ? this.callerId : this.calleeId
+  }
+
+  /** The connections of a side that messages go to, those whose join is under way included: they hold them. */
+  *recipients(side: Side): Iterable<Peer> {
+    for (const peer of this.peers) if (peer.side === side && peer.roomState !== 'outside') yield peer
+  }
+
+  otherUser(side: Side): string {
+    return this.userOf(otherSide(side))
+  }
+
+  /** Takes a newer state; false for one that is not newer. */
+  update(status: CallStatusMessage): boolean {
+    if (status.version <= this.status.version) return false
+    this.status = status
+    return true
+  }
+}
+
+/** The contract's "Call Status Update" for a call as it stands in Postgres. */
+export function statusMessage(call: Call): CallStatusMessage {
+  return {
+    type: 'call-status',
+    call_id: call.id,
+    status: call.status,
+    timestamp: (call.endedAt ?? call.answeredAt ?? call.createdAt).toISOString(),
+    version: call.version,
+    ...(call.endReason === null ? {} : { end_reason: call.endReason }),
+    ...(call.answeredByDevice === null ? {} : { answered_by_device: call.answeredByDevice }),
+  }
+}

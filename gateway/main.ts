@@ -1,0 +1,30 @@
+/** The gateway process: `node dist/gateway/main.js`. */
+import { CallEvents } from '../core/calls/call-events.ts'
+import { CallService } from '../core/calls/call-service.ts'
+import { closePlatformLast, createPlatform } from '../core/context.ts'
+import { loadConfig } from '../core/platform/config.ts'
+import { startProbeServer } from '../core/platform/probe-server.ts'
+import { RoomDirectory } from '../core/rooms/room-view.ts'
+import { startGateway } from './server.ts'
+
+const platform = createPlatform(loadConfig('gateway', process.env))
+const { config, db, redis, registry, log, shutdown } = platform
+const calls = new CallService({
+  db,
+  config: { ...config.calls, publicUrl: config.http.publicUrl },
+  events: new CallEvents(redis),
+  rooms: new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs),
+  log,
+  registry,
+})
+const gateway = await startGateway(platform, calls)
+const probes = await startProbeServer({
+  port: config.http.metricsPort,
+  bindAddress: config.http.bindAddress,
+  registry,
+  readiness: () => (gateway.drain.started ? 'draining' : 'ready'),
+})
+shutdown.add('close probes', () => probes.close())
+closePlatformLast(platform)
+shutdown.onSignals()
+log.info({ port: gateway.port, metricsPort: probes.port }, 'gateway listening')

@@ -1,0 +1,179 @@
+/** Joins and leaves: seats in the room's roster, and who is told of them. */
+import type { Logger } from '../core/platform/logger.ts'
+import { AppError } from '../core/protocol/errors.ts'
+import type { InboxItem } from '../core/rooms/inbox.ts'
+import { formatSeq, parseSeq, type Side } from '../core/rooms/room.ts'
+import type { Joined, RoomStore, Seat } from '../core/rooms/room-store.ts'
+import type { Delivery } from './delivery.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { LocalCall } from './local-call.ts'
+import type { Peer } from './peer.ts'
+import type { RoomRecord } from './room-record.ts'
+
+/** Pause before a seat is given up again after Redis did not take it. */
+const LEAVE_AGAIN_MS = 250
+
+interface MembershipDeps {
+  store: RoomStore
+  delivery: Delivery
+  record: RoomRecord
+  metrics: GatewayMetrics
+  log: Logger
+  reconnectGraceMs: number
+}
+
+export class Membership {
+  readonly #deps: MembershipDeps
+  /** Seats that Redis must still hear about; the process does not end before, within its deadline. */
+  readonly #leaving = new Set<Promise<void>>()
+
+  constructor(deps: MembershipDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Takes a seat and delivers what waits for it: `user-joined`, `call-status`, with `since` also `resumed`, then the
+   * messages. While it runs, the peer's own messages wait and live entries are held.
+   * @throws SERVICE_UNAVAILABLE when Redis did not take the seat; the peer is outside then, as before.
+   */
+  async join(call: LocalCall, peer: Peer, since?: string): Promise<void> {
+    peer.roomState = 'joining'
+    peer.held = []
+    const asked = since === undefined ? undefined : parseSeq(since)
+    const mode = asked === undefined ? 'naive' : 'since'
+    let joined: Joined
+    try {
+      joined = await this.#deps.store.join(seatOf(call, peer), mode, asked?.epoch ?? '', asked?.number ?? 0)
+    } catch (error) {
+      peer.roomState = 'outside'
+      peer.held = undefined
+      // The reply may be lost, not the seat: it is given up so that nobody waits for a peer that is not told.
+      this.#giveUp(call, peer, 'clean')
+      throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
+    }
+    this.#settle(call, peer, joined)
+    this.#deps.record.connected(call.id)
+    if (joined.wasEmpty)
+      this.#deps.store.setFacts(call.facts).catch(() => {
+        // Only needed while Postgres is away, and written again with the next change of the call.
+      })
+    if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
+    this.greet(call, peer)
+    if (since !== undefined) {
+      this.#deps.metrics.resumes.inc({ recovered: String(joined.recovered) })
+      peer.send({
+        type: 'resumed',
+        call_id: call.id,
+        recovered: joined.recovered,
+        count: joined.tail.length,
+        seq: formatSeq(joined.epoch, joined.from),
+      })
+    }
+    this.#deps.delivery.replay(call, peer, {
+      epoch: joined.epoch,
+      last: joined.last,
+      complete: true,
+      entries: joined.tail,
+    })
+  }
+
+  #settle(call: LocalCall, peer: Peer, joined: Joined): void {
+    peer.roomState = 'joined'
+    peer.epoch = joined.epoch
+    peer.delivered = joined.from
+    peer.confirmed = joined.from
+    call.present = joined.present
+    call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
+  }
+
+  /** The answer to every `join-room`: who is here, then how the call stands. */
+  greet(call: LocalCall, peer: Peer): void {
+    const seq = formatSeq(peer.epoch, peer.delivered)
+    const participants = call.present.map((side) => call.userOf(side))
+    peer.send({ type: 'user-joined', call_id: call.id, user_id: peer.userId, participants, seq })
+    peer.send({ ...call.status, seq })
+    peer.versions.set(call.id, call.status.version)
+  }
+
+  /** Takes the seat again that a wiped Redis forgot, or that was taken for dead. Nobody is told; nothing is skipped. */
+  async restore(call: LocalCall, peer: Peer): Promise<void> {
+    const alreadyHeld = peer.held !== undefined
+    peer.held ??= []
+    let joined: Joined
+    try {
+      joined = await this.#deps.store.join(seatOf(call, peer), 'restore', peer.epoch, peer.delivered)
+    } catch (error) {
+      if (!alreadyHeld) this.#deps.delivery.release(call, peer)
+      throw error
+    }
+    if (peer.closed || peer.roomState !== 'joined') return
+    call.present = joined.present
+    this.#deps.delivery.replay(call, peer, {
+      epoch: joined.epoch,
+      last: joined.last,
+      complete: joined.recovered,
+      entries: joined.tail,
+    })
+  }
+
+  /** Gives the seat up. `clean` tells everyone at once; after `lost` the user's place is kept for the grace. */
+  leave(call: LocalCall, peer: Peer, how: 'clean' | 'lost'): void {
+    if (peer.roomState === 'outside') return
+    peer.roomState = 'outside'
+    peer.held = undefined
+    this.#giveUp(call, peer, how)
+  }
+
+  #giveUp(call: LocalCall, peer: Peer, how: 'clean' | 'lost'): void {
+    const leaving = this.#leaveUntilTaken(call, peer, how).finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
+  }
+
+  async #leaveUntilTaken(call: LocalCall, peer: Peer, how: 'clean' | 'lost'): Promise<void> {
+    const { store, record, reconnectGraceMs } = this.#deps
+    const confirmed = { epoch: peer.epoch, number: peer.confirmed }
+    const due = Date.now() + reconnectGraceMs
+    // After the grace a seat that Redis never heard about is a matter of the keys' expiry.
+    while (Date.now() < due + reconnectGraceMs) {
+      try {
+        const left = await store.leave(seatOf(call, peer), how, Math.max(0, due - Date.now()), confirmed)
+        if (left.left) {
+          call.present = left.present
+          call.presence[peer.side] = Math.max(call.presence[peer.side], left.version)
+          this.#announce(call, 'user-left', peer.side)
+        }
+        if (left.empty && !call.over) record.empty(call.id)
+        return
+      } catch (error) {
+        this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')
+        await new Promise((resolve) => setTimeout(resolve, LEAVE_AGAIN_MS))
+      }
+    }
+  }
+
+  /** Resolves when Redis knows of every seat given up so far. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving)
+  }
+
+  /** An announcement of another node, or of a worker that ended a grace. An older one of the same side is passed over. */
+  onAnnouncement(call: LocalCall, item: Extract<InboxItem, { kind: 'joined' | 'left' }>): void {
+    if (item.version <= call.presence[item.side]) return
+    call.presence[item.side] = item.version
+    call.present = item.present
+    this.#announce(call, item.kind === 'joined' ? 'user-joined' : 'user-left', item.side)
+  }
+
+  #announce(call: LocalCall, type: 'user-joined' | 'user-left', side: Side, except?: Peer): void {
+    const participants = call.present.map((present) => call.userOf(present))
+    for (const peer of call.peers) {
+      if (peer === except || peer.roomState !== 'joined') continue
+      const seq = formatSeq(peer.epoch, peer.delivered)
+      peer.send({ type, call_id: call.id, user_id: call.userOf(side), participants, seq })
+    }
+  }
+}
+
+export function seatOf(call: LocalCall, peer: Peer): Seat {
+  return { callId: call.id, side: peer.side, connectionId: peer.connectionId, device: peer.device }
+}

@@ -1,0 +1,146 @@
+/**
+ * This node's place in the cluster: it beats, keeps its rooms from expiring, listens to its inbox, and writes everything
+ * it knows again when Redis was wiped or when it was taken for dead. Nothing here is needed for its peers to stay connected.
+ */
+import type { Logger } from '../core/platform/logger.ts'
+import type { GuardedRedis } from '../core/platform/redis.ts'
+import type { Connections } from '../core/presence/connections.ts'
+import { CLOSE } from '../core/protocol/signaling.ts'
+import { parseInbox } from '../core/rooms/inbox.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { Delivery } from './delivery.ts'
+import type { LocalCall } from './local-call.ts'
+import type { Membership } from './membership.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+
+/** Rooms and connection records live 5 minutes without a refresh (core/protocol/keys.ts). */
+const KEEP_ALIVE_MS = 30_000
+/** Calls written again at once after a wipe, so that Redis serves others in between. */
+const RESTORE_CONCURRENCY = 64
+
+interface NodePresenceDeps {
+  nodeId: string
+  store: RoomStore
+  connections: Connections
+  registry: PeerRegistry
+  membership: Membership
+  delivery: Delivery
+  subscriber: GuardedRedis
+  beatMs: number
+  /** The subscription was interrupted: events of other processes may have passed by. */
+  onInterrupted(): void
+  log: Logger
+}
+
+export class NodePresence {
+  readonly #deps: NodePresenceDeps
+  readonly #timers: NodeJS.Timeout[] = []
+  /** The number of the last publish that arrived in the inbox. */
+  #inboxNumber = 0
+  #joinedBefore = false
+  #restoring: Promise<void> | undefined
+
+  constructor(deps: NodePresenceDeps) {
+    this.#deps = deps
+  }
+
+  /** Subscribes and beats once, then by itself. Resolves when the first attempts were made, with or without Redis. */
+  async start(): Promise<void> {
+    const { subscriber, store, nodeId, beatMs } = this.#deps
+    subscriber.on('messageBuffer', (_channel: Buffer, payload: Buffer) => this.#receive(payload))
+    let interrupted = false
+    subscriber.on('close', () => {
+      interrupted = true
+    })
+    // ioredis subscribes again before it says ready; what was published in between is in the logs and in Postgres.
+    subscriber.on('ready', () => {
+      if (!interrupted) return
+      interrupted = false
+      this.#catchUpAll()
+      this.#deps.onInterrupted()
+    })
+    subscriber.subscribe(store.keys.inbox(nodeId)).catch(() => {
+      // Without Redis at the start: ioredis keeps the wish and subscribes when it comes.
+    })
+    await this.#beat()
+    this.#timers.push(setInterval(() => void this.#beat(), beatMs))
+    this.#timers.push(setInterval(() => void this.#keepAlive(), KEEP_ALIVE_MS))
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      const before = this.#inboxNumber
+      const { known, inboxNumber } = await this.#deps.store.beat()
+      if (!known && this.#joinedBefore) await this.restoreAll('the cluster did not know this node')
+      this.#joinedBefore = true
+      // The counter starts again with a wiped Redis; otherwise a number that did not arrive since the last beat is lost.
+      if (inboxNumber < this.#inboxNumber) this.#inboxNumber = inboxNumber
+      else if (inboxNumber > before && this.#inboxNumber === before) {
+        this.#inboxNumber = inboxNumber
+        this.#catchUpAll()
+      }
+    } catch (error) {
+      this.#deps.log.debug({ err: (error as Error).message }, 'beat not taken')
+    }
+  }
+
+  #receive(payload: Buffer): void {
+    const { number, items } = parseInbox(payload)
+    const missed = number > this.#inboxNumber + 1
+    this.#inboxNumber = number
+    for (const item of items) {
+      if (item.kind === 'replaced') {
+        this.#deps.registry.peers.get(item.connectionId)?.close(CLOSE.REPLACED, 'replaced by a newer connection')
+        continue
+      }
+      const call = this.#deps.registry.calls.get(item.callId)
+      if (call === undefined) continue
+      if (item.kind === 'message') this.#deps.delivery.deliver(call, item.entry)
+      else this.#deps.membership.onAnnouncement(call, item)
+    }
+    if (missed) this.#catchUpAll()
+  }
+
+  #catchUpAll(): void {
+    for (const call of this.#deps.registry.calls.values()) this.#deps.delivery.catchUp(call)
+  }
+
+  /** Writes every connection and every seat of this node again. Calls that come meanwhile join the run under way. */
+  restoreAll(why: string): Promise<void> {
+    this.#restoring ??= this.#restore(why).finally(() => {
+      this.#restoring = undefined
+    })
+    return this.#restoring
+  }
+
+  async #restore(why: string): Promise<void> {
+    const { registry, connections, nodeId, log } = this.#deps
+    log.warn({ calls: registry.calls.size, peers: registry.peers.size }, `writing this node again: ${why}`)
+    await connections.restore(registry.records(), nodeId)
+    const calls = [...registry.calls.values()]
+    for (let at = 0; at < calls.length; at += RESTORE_CONCURRENCY)
+      await Promise.all(calls.slice(at, at + RESTORE_CONCURRENCY).map((call) => this.restoreCall(call)))
+  }
+
+  /** Writes the seats of one call again. */
+  async restoreCall(call: LocalCall): Promise<void> {
+    if (call.over) return
+    await this.#deps.store.setFacts(call.facts)
+    for (const peer of call.peers) if (peer.roomState === 'joined') await this.#deps.membership.restore(call, peer)
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { registry, store, log } = this.#deps
+    try {
+      await store.keepAlive(registry.calls.keys(), registry.userIds())
+    } catch (error) {
+      log.debug({ err: (error as Error).message }, 'rooms not refreshed')
+    }
+  }
+
+  /** Stops beating. With `forget` the cluster need not wait for the lease to know. */
+  async stop(forget: boolean): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    if (forget) await this.#deps.store.forgetNode().catch(() => {})
+  }
+}

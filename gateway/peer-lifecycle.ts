@@ -1,0 +1,101 @@
+/** The life of a connection on this node, from its admission to its end, whatever its transport. */
+import type { Logger } from '../core/platform/logger.ts'
+import { AppError } from '../core/protocol/errors.ts'
+import { CLOSE } from '../core/protocol/signaling.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { Admission, Handshakes } from './handshake.ts'
+import { type Membership, seatOf } from './membership.ts'
+import { Peer, type Transport } from './peer.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+import type { Signaling } from './signaling.ts'
+
+/** `setTimeout` takes at most 2^31 - 1 ms; a token that outlives that closes with the process. */
+const TIMER_MAX_MS = 2_147_483_647
+
+interface LifecycleDeps {
+  registry: PeerRegistry
+  handshakes: Handshakes
+  membership: Membership
+  signaling: Signaling
+  store: RoomStore
+  metrics: GatewayMetrics
+  /** Users whose connection ended, for `last_seen`. */
+  onGone(userId: string): void
+  log: Logger
+}
+
+export class PeerLifecycle {
+  readonly #deps: LifecycleDeps
+  readonly #expiries = new Map<Peer, NodeJS.Timeout>()
+
+  constructor(deps: LifecycleDeps) {
+    this.#deps = deps
+  }
+
+  /** Opens an admitted connection. With `since` it rejoins its room by itself. */
+  open(admission: Admission, transport: Transport, since: string | undefined): Peer {
+    const { registry, metrics, log } = this.#deps
+    const { identity, connectionId, device, call } = admission
+    const peer = new Peer({ connectionId, identity, device, transport })
+    metrics.connections.inc({ kind: call === undefined ? 'user' : 'call', transport: transport.kind })
+    log.debug({ callId: call?.id, userId: peer.userId, transport: transport.kind }, 'peer connected')
+    if (call === undefined) {
+      registry.addChannel(peer)
+      this.#expireWithToken(peer)
+      return peer
+    }
+    peer.callId = call.id
+    peer.side = call.sideOf(peer.userId) ?? 'a'
+    const adopted = registry.adopt(call)
+    registry.addToCall(peer, adopted)
+    if (adopted.over) this.#deps.signaling.refuse(peer, new AppError('CALL_ALREADY_ENDED'))
+    else if (isElsewhere(adopted, peer)) {
+      peer.send(adopted.status)
+      peer.close(CLOSE.CALL_OVER, 'answered on another device')
+    } else if (since !== undefined) void this.#deps.signaling.joinThen(peer, adopted, since, undefined, () => {})
+    return peer
+  }
+
+  /** A user channel is authorised by its token alone and ends with it; a call connection lives as long as its call. */
+  #expireWithToken(peer: Peer): void {
+    const ms = peer.identity.expiresAt.getTime() - Date.now()
+    if (ms > TIMER_MAX_MS) return
+    const timer = setTimeout(() => peer.close(CLOSE.TOKEN_EXPIRED, 'token expired'), Math.max(0, ms))
+    this.#expiries.set(peer, timer)
+  }
+
+  /** The connection has ended; `clean` when the client said so, else its place is kept for the reconnect grace. */
+  ended(peer: Peer, admission: Admission, clean: boolean): void {
+    if (peer.closed) return
+    const { registry, metrics, membership, handshakes } = this.#deps
+    peer.closed = true
+    peer.closedCleanly = clean
+    clearTimeout(this.#expiries.get(peer))
+    this.#expiries.delete(peer)
+    const call = peer.callId === undefined ? undefined : registry.calls.get(peer.callId)
+    registry.remove(peer)
+    handshakes.giveBack(admission)
+    metrics.connections.dec({ kind: call === undefined ? 'user' : 'call', transport: peer.transport.kind })
+    this.#deps.onGone(peer.userId)
+    // While a join runs, its end takes care of the seat.
+    if (call !== undefined && peer.roomState === 'joined')
+      membership.leave(call, peer, clean || call.over ? 'clean' : 'lost')
+  }
+
+  /** A pong came: what was delivered before its ping has arrived for certain. */
+  ponged(peer: Peer): void {
+    if (!peer.onPong() || peer.roomState !== 'joined') return
+    const call = peer.callId === undefined ? undefined : this.#deps.registry.calls.get(peer.callId)
+    if (call === undefined) return
+    this.#deps.store.confirm(seatOf(call, peer), peer.confirmed).catch(() => {
+      // Unconfirmed means delivered again to a client that rejoins without `since`: allowed, and confirmed by the next pong.
+    })
+  }
+}
+
+/** After an answer with a device, only that device's connections stay or join for the callee. */
+export function isElsewhere(call: { status: { status: string; answered_by_device?: string } }, peer: Peer): boolean {
+  const { status, answered_by_device: device } = call.status
+  return peer.side === 'b' && status === 'active' && device !== undefined && device !== peer.device
+}

@@ -1,0 +1,102 @@
+/**
+ * One connection of a user, whatever its transport: what the rest of the gateway knows of a client.
+ * A raw WebSocket and a Socket.IO connection differ in how a message is framed and how a connection is closed, no more.
+ */
+
+import type { Identity } from '../core/platform/tokens.ts'
+import type { Ack, ServerMessage } from '../core/protocol/signaling.ts'
+import type { Entry, Side } from '../core/rooms/room.ts'
+
+/** What frames and carries the messages of one connection. */
+export interface Transport {
+  readonly kind: 'raw' | 'socketio'
+  /** Sends a message whose JSON is ready; `type` names the Socket.IO event. */
+  send(type: string, json: string): void
+  /** Ends the connection. Socket.IO knows no close codes: it is disconnected by the server. */
+  close(code: number, reason: string): void
+  /** Ends the connection in a way that makes the client connect again. */
+  move(code: number, reason: string): void
+  /** Bytes that the client has not taken yet. */
+  bufferedBytes(): number
+}
+
+/** A client's message as its transport read it: the parsed value, its text for the relay, and a Socket.IO callback. */
+export interface Incoming {
+  value: unknown
+  text(): string
+  ack?: Ack
+}
+
+/** Where a connection stands with its room. */
+export type RoomState = 'outside' | 'joining' | 'joined'
+
+export interface PeerOptions {
+  connectionId: string
+  identity: Identity
+  /** The client's device, or '' where each connection is its own. */
+  device: string
+  transport: Transport
+}
+
+export class Peer {
+  readonly connectionId: string
+  readonly identity: Identity
+  readonly userId: string
+  readonly device: string
+  readonly transport: Transport
+  /** Undefined for a user channel. */
+  callId: string | undefined
+  side: Side = 'a'
+  roomState: RoomState = 'outside'
+  closed = false
+  /** The last place in the log that was delivered to this connection. */
+  epoch = ''
+  delivered = 0
+  /** The last place that a pong confirmed. */
+  confirmed = 0
+  /** What `delivered` was when the last ping went out. */
+  #pinged = 0
+  #pingedEpoch = ''
+  /** Live entries wait here while the log is read for this connection. */
+  held: Entry[] | undefined
+  /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
+  pending: Incoming[] | undefined
+  /** How the connection ended: on purpose, or lost. */
+  closedCleanly = false
+  /** The highest version of each call that this connection was told: a lower status never follows a higher. */
+  readonly versions = new Map<string, number>()
+
+  constructor(options: PeerOptions) {
+    this.connectionId = options.connectionId
+    this.identity = options.identity
+    this.userId = options.identity.userId
+    this.device = options.device
+    this.transport = options.transport
+  }
+
+  send(message: ServerMessage): void {
+    if (!this.closed) this.transport.send(message.type, JSON.stringify(message))
+  }
+
+  /** Sends a message with JSON that is ready, as relayed bodies are. */
+  sendJson(type: string, json: string): void {
+    if (!this.closed) this.transport.send(type, json)
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.closed) this.transport.close(code, reason)
+  }
+
+  /** A ping goes out now: what was delivered before it is confirmed by its pong. */
+  onPing(): void {
+    this.#pinged = this.delivered
+    this.#pingedEpoch = this.epoch
+  }
+
+  /** Returns true when the pong confirms something new. */
+  onPong(): boolean {
+    if (this.#pingedEpoch !== this.epoch || this.#pinged <= this.confirmed) return false
+    this.confirmed = this.#pinged
+    return true
+  }
+}

@@ -1,0 +1,154 @@
+/** Raw WebSocket peers (RFC 6455): checked before the upgrade, one JSON object a frame, kept alive by WebSocket pings. */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { AppError } from '../../core/protocol/errors.ts'
+import { CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
+import { FloodGate } from '../flood.ts'
+import type { GatewayMetrics } from '../gateway-metrics.ts'
+import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
+import { refuseUpgrade } from '../http-refusal.ts'
+import type { Peer } from '../peer.ts'
+import type { PeerLifecycle } from '../peer-lifecycle.ts'
+import type { Signaling } from '../signaling.ts'
+import { RawTransport } from './raw-transport.ts'
+
+/** RFC 6455 section 7.4.1: 1000 and 1001 are a client's goodbye; 1005 is a goodbye without a code (`ws.close()`). */
+const CLEAN_CODES = new Set([1000, 1001, 1005])
+/** A frame up to here is read so that its sender can be told what was wrong; a larger one closes the connection unread. */
+const READ_MAX_BYTES = 4 * MAX_FRAME_BYTES
+/** How often connections are looked at for a ping that is due or a peer that is dead. */
+const WATCH_MS = 500
+
+interface RawServerDeps {
+  handshakes: Handshakes
+  lifecycle: PeerLifecycle
+  signaling: Signaling
+  metrics: GatewayMetrics
+  limits: { floodPerSecond: number; floodBurst: number; pingIntervalMs: number; pingTimeoutMs: number }
+}
+
+interface Connection {
+  ws: WebSocket
+  peer: Peer
+  /** When the last ping went out, and the last sign of life came; ms of the process clock. */
+  pingedAt: number
+  heardAt: number
+}
+
+/** What a raw path asks for; undefined for a path that is none of ours. */
+export function parseRawPath(url: URL): { callId: string | undefined } | undefined {
+  if (url.pathname === '/ws/events') return { callId: undefined }
+  const callId = /^\/ws\/signaling\/([^/]+)\/?$/.exec(url.pathname)?.[1]
+  return callId === undefined ? undefined : { callId }
+}
+
+export class RawServer {
+  readonly #deps: RawServerDeps
+  readonly #wss = new WebSocketServer({ noServer: true, maxPayload: READ_MAX_BYTES, perMessageDeflate: false })
+  readonly #connections = new Set<Connection>()
+  readonly #watch: NodeJS.Timeout
+
+  constructor(deps: RawServerDeps) {
+    this.#deps = deps
+    this.#watch = setInterval(() => this.#watchAll(performance.now()), WATCH_MS)
+  }
+
+  /** Takes an upgrade request for a `/ws/…` path; a refusal is an HTTP answer. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const onError = () => socket.destroy()
+    socket.on('error', onError)
+    let admission: Admission | undefined
+    try {
+      const { handshake, since } = readRequest(request)
+      admission = await this.#deps.handshakes.admit(handshake)
+      if (!socket.writable) return this.#deps.handshakes.giveBack(admission)
+      socket.off('error', onError)
+      const admitted = admission
+      this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(ws, admitted, since))
+      // handleUpgrade answers a malformed WebSocket request by itself and never calls back.
+      if (socket.destroyed || !socket.writable) this.#deps.handshakes.giveBack(admission)
+    } catch (error) {
+      const fault = error instanceof AppError ? error : new AppError('INTERNAL_ERROR')
+      this.#deps.metrics.refusals.inc({ code: fault.code, transport: 'raw' })
+      if (admission !== undefined) this.#deps.handshakes.giveBack(admission)
+      refuseUpgrade(request, socket, fault)
+    }
+  }
+
+  #open(ws: WebSocket, admission: Admission, since: string | undefined): void {
+    const now = performance.now()
+    const gate = new FloodGate(this.#deps.limits, now)
+    const peer = this.#deps.lifecycle.open(admission, new RawTransport(ws), since)
+    const connection: Connection = { ws, peer, pingedAt: now, heardAt: now }
+    this.#connections.add(connection)
+    ws.on('message', (data, isBinary) => this.#receive(connection, gate, data as Buffer, isBinary))
+    ws.on('pong', () => {
+      connection.heardAt = performance.now()
+      this.#deps.lifecycle.ponged(peer)
+    })
+    // ws closes by itself, with the right code, what breaks the protocol or is too large to read.
+    ws.on('error', () => {})
+    ws.on('close', (code) => {
+      this.#connections.delete(connection)
+      this.#deps.lifecycle.ended(peer, admission, CLEAN_CODES.has(code))
+    })
+  }
+
+  #receive(connection: Connection, gate: FloodGate, data: Buffer, isBinary: boolean): void {
+    const { peer } = connection
+    const now = performance.now()
+    connection.heardAt = now
+    const { signaling } = this.#deps
+    if (!gate.admit(now)) return signaling.refuse(peer, new AppError('RATE_LIMITED'), undefined, CLOSE.POLICY)
+    if (data.length > MAX_FRAME_BYTES) return signaling.refuse(peer, tooLarge(), undefined, CLOSE.TOO_LARGE)
+    if (isBinary) return signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
+    const text = data.toString('utf8')
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      return signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
+    }
+    signaling.receive(peer, { value, text: () => text })
+  }
+
+  #watchAll(now: number): void {
+    const { pingIntervalMs, pingTimeoutMs } = this.#deps.limits
+    for (const connection of this.#connections) {
+      if (now - connection.heardAt > pingIntervalMs + pingTimeoutMs) connection.ws.terminate()
+      else if (now - connection.pingedAt >= pingIntervalMs) {
+        connection.pingedAt = now
+        connection.peer.onPing()
+        connection.ws.ping()
+      }
+    }
+  }
+
+  /** Stops the pings. The connections are the drain's business. */
+  close(): void {
+    clearInterval(this.#watch)
+    this.#wss.close()
+  }
+}
+
+export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
+export const notJson = () => new AppError('INVALID_REQUEST', 'A message must be a JSON object in a text frame')
+
+function readRequest(request: IncomingMessage): { handshake: HandshakeRequest; since: string | undefined } {
+  // The base is never used: only path and query are read, the Host header decides nothing.
+  const target = `http://gateway${request.url ?? ''}`
+  const url = URL.canParse(target) ? new URL(target) : undefined
+  const path = url === undefined ? undefined : parseRawPath(url)
+  if (url === undefined || path === undefined) throw new AppError('NOT_FOUND')
+  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  return {
+    handshake: {
+      token: url.searchParams.get('token') ?? bearer,
+      callId: path.callId,
+      device: url.searchParams.get('device_id') ?? undefined,
+      origin: request.headers.origin,
+    },
+    since: url.searchParams.get('since') ?? undefined,
+  }
+}

@@ -1,0 +1,162 @@
+/** Wires one gateway node: its HTTP port with both socket transports, its place in the cluster, and its orderly end. */
+import { randomBytes } from 'node:crypto'
+import { createServer, type Server as HttpServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { createAdapter } from '@socket.io/redis-adapter'
+import type { CallService } from '../core/calls/call-service.ts'
+import type { Platform } from '../core/context.ts'
+import { createRedis } from '../core/platform/redis.ts'
+import { createTokenVerifier } from '../core/platform/tokens.ts'
+import { Connections } from '../core/presence/connections.ts'
+import { LastSeen } from '../core/presence/last-seen.ts'
+import { ADAPTER_KEY } from '../core/protocol/cluster-events.ts'
+import { AppError } from '../core/protocol/errors.ts'
+import { RoomStore } from '../core/rooms/room-store.ts'
+import { ControlEvents } from './control-events.ts'
+import { Delivery } from './delivery.ts'
+import { Drain } from './drain.ts'
+import { createGatewayMetrics } from './gateway-metrics.ts'
+import { Handshakes } from './handshake.ts'
+import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
+import type { LocalCall } from './local-call.ts'
+import { Membership } from './membership.ts'
+import { NodePresence } from './node-presence.ts'
+import { PeerLifecycle } from './peer-lifecycle.ts'
+import { PeerRegistry } from './peer-registry.ts'
+import { RawServer } from './raw/raw-server.ts'
+import { Relay } from './relay.ts'
+import { RoomRecord } from './room-record.ts'
+import { Signaling } from './signaling.ts'
+import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketio-server.ts'
+
+/** Longest wait at the end for Redis to take the last words of this node. */
+const FAREWELL_MS = 2000
+
+export interface Gateway {
+  port: number
+  drain: Drain
+}
+
+/** Starts listening, and adds this node's shutdown steps. `calls` is asked for a call on its first connection here. */
+export async function startGateway(platform: Platform, calls: CallService): Promise<Gateway> {
+  const { config, log, redis, db, registry: metricsRegistry, shutdown } = platform
+  // A name may come back with another process (a restarted container); what its predecessor left must stay recognisable.
+  const nodeId = `${config.nodeName.replace(/[^\w.-]/g, '_')}.${randomBytes(4).toString('hex')}`
+  const metrics = createGatewayMetrics(metricsRegistry)
+  const subscriber = createRedis(config.redis.url, 'subscriber', log)
+  const adapterPublisher = createRedis(config.redis.url, 'publisher', log)
+  const adapterSubscriber = createRedis(config.redis.url, 'subscriber', log)
+
+  const store = new RoomStore(redis, config.redis.keyPrefix, nodeId)
+  const connections = new Connections(redis, config.redis.keyPrefix, config.nodes.leaseMs)
+  const registry = new PeerRegistry()
+  const lastSeen = new LastSeen(db, log, () => registry.userIds())
+  const record = new RoomRecord(calls, log)
+  const delivery = new Delivery(store, log, metrics)
+  const relay = new Relay(store, metrics, config.signaling)
+  const { reconnectGraceMs } = config.signaling
+  const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
+  const drain = new Drain(registry, membership, log)
+  const control = new ControlEvents({ registry, store, calls, log })
+  const node = new NodePresence({
+    nodeId,
+    store,
+    connections,
+    registry,
+    membership,
+    delivery,
+    subscriber,
+    beatMs: config.nodes.beatMs,
+    onInterrupted: () => void control.rereadAll(),
+    log,
+  })
+  const onForgotten = (call: LocalCall) => {
+    node
+      .restoreCall(call)
+      .catch((error: Error) => log.debug({ callId: call.id, err: error.message }, 'call not restored'))
+  }
+  const signaling = new Signaling({ registry, membership, relay, delivery, store, metrics, onForgotten })
+  const handshakes = new Handshakes({
+    nodeId,
+    tokens: createTokenVerifier(config.tokens),
+    calls,
+    connections,
+    registry,
+    store,
+    limits: config.signaling,
+    corsOrigins: config.http.corsOrigins,
+    draining: () => drain.started,
+    log,
+  })
+  const onGone = (userId: string) => lastSeen.gone(userId)
+  const lifecycle = new PeerLifecycle({ registry, handshakes, membership, signaling, store, metrics, onGone, log })
+
+  const http = createServer((request, response) => refuseRequest(request, response, new AppError('NOT_FOUND')))
+  const limits = config.signaling
+  const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
+  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: ADAPTER_KEY }))
+  io.on('call-changed', (event) => control.onChanged(event))
+  io.on('call-ringing', (event) => control.onRinging(event))
+  // The adapter's channel may have been interrupted where the inbox's was not.
+  let adapterLost = false
+  adapterSubscriber.on('close', () => {
+    adapterLost = true
+  })
+  adapterSubscriber.on('ready', () => {
+    if (adapterLost) void control.rereadAll()
+    adapterLost = false
+  })
+  serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, limits })
+  const raw = new RawServer({ handshakes, lifecycle, signaling, metrics, limits })
+  routeUpgrades(http, raw)
+
+  await node.start()
+  lastSeen.start()
+  const port = await listen(http, config.http.port, config.http.bindAddress)
+
+  shutdown.add('move peers to other nodes', () => drain.run())
+  shutdown.add('tell the room store', () => giveUpAfter(FAREWELL_MS, membership.settled()))
+  shutdown.add('leave the cluster', () => node.stop(true))
+  shutdown.add('write what postgres must know', () =>
+    giveUpAfter(FAREWELL_MS, Promise.all([record.close(), lastSeen.stop()])),
+  )
+  shutdown.add('close sockets', () => closeSockets(io, raw, control))
+  shutdown.add('close subscriptions', () => {
+    for (const client of [subscriber, adapterSubscriber, adapterPublisher]) client.disconnect()
+  })
+  return { port, drain }
+}
+
+/** Raw paths are ours; Socket.IO takes its own; anything else gets an HTTP answer, where Engine.IO would just hang up. */
+function routeUpgrades(http: HttpServer, raw: RawServer): void {
+  http.on('upgrade', (request, socket: Duplex, head) => {
+    if (request.url?.startsWith('/ws/')) void raw.upgrade(request, socket, head)
+    else if (!request.url?.startsWith('/socket.io/')) refuseUpgrade(request, socket, new AppError('NOT_FOUND'))
+  })
+}
+
+async function listen(http: HttpServer, port: number, bindAddress: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject)
+    http.listen(port, bindAddress, resolve)
+  })
+  const address = http.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+async function closeSockets(io: IoServer, raw: RawServer, control: ControlEvents): Promise<void> {
+  control.close()
+  raw.close()
+  await io.close()
+}
+
+async function giveUpAfter(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    work,
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    }),
+  ])
+  clearTimeout(timer)
+}

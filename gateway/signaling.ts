@@ -1,0 +1,208 @@
+/**
+ * What happens to a client's message: checked in the order of the decisions ("Signaling": shape, call over, ids, joined,
+ * `to`), then a join, a leave, a report, or a place in the log. A bad message costs its sender an error, nobody else anything.
+ */
+import { randomUUID } from 'node:crypto'
+import { AppError, errorBody } from '../core/protocol/errors.ts'
+import { isFault, isMessageId, parseClientMessage } from '../core/protocol/parse-signaling.ts'
+import {
+  CLOSE,
+  type ClientMessage,
+  type ConnectionStateMessage,
+  type RelayedMessage,
+} from '../core/protocol/signaling.ts'
+import { formatSeq, otherSide } from '../core/rooms/room.ts'
+import type { RelayResult, RoomStore } from '../core/rooms/room-store.ts'
+import type { Delivery } from './delivery.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { LocalCall } from './local-call.ts'
+import type { Membership } from './membership.ts'
+import type { Incoming, Peer } from './peer.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+import type { Relay } from './relay.ts'
+import { packBody } from './relayed-body.ts'
+
+interface SignalingDeps {
+  registry: PeerRegistry
+  membership: Membership
+  relay: Relay
+  delivery: Delivery
+  store: RoomStore
+  metrics: GatewayMetrics
+  /** The roster turned out not to know this node's peers of a call. */
+  onForgotten(call: LocalCall): void
+}
+
+export class Signaling {
+  readonly #deps: SignalingDeps
+  #internalIds = 0
+
+  constructor(deps: SignalingDeps) {
+    this.#deps = deps
+  }
+
+  /** Takes a message of a peer. Messages that come while the peer's join or leave runs wait for it, in order. */
+  receive(peer: Peer, incoming: Incoming): void {
+    if (peer.closed) return
+    if (peer.pending !== undefined) {
+      peer.pending.push(incoming)
+      return
+    }
+    try {
+      this.#handle(peer, incoming)
+    } catch (error) {
+      this.refuse(peer, error, incoming)
+    }
+  }
+
+  #handle(peer: Peer, incoming: Incoming): void {
+    const message = parseClientMessage(incoming.value)
+    if (isFault(message)) {
+      const details = message.field === undefined ? undefined : { field: message.field }
+      throw new AppError('INVALID_REQUEST', message.message, { details })
+    }
+    this.#deps.metrics.received.inc({ type: message.type, transport: peer.transport.kind })
+    const call = peer.callId === undefined ? undefined : this.#deps.registry.calls.get(peer.callId)
+    if (call === undefined) throw new AppError('SIGNALING_ERROR', 'A user channel takes no messages')
+    if (call.over) throw new AppError('CALL_ALREADY_ENDED')
+    checkIds(peer, call, message)
+    if (message.type === 'join-room') return this.#join(peer, call, incoming, message.id)
+    if (peer.roomState !== 'joined') throw new AppError('SIGNALING_ERROR', 'Join the room first')
+    if (message.type === 'leave-room') return this.#leave(peer, call, incoming, message.id)
+    if (message.type === 'connection-state') return this.#report(peer, call, incoming, message)
+    if (message.to.toLowerCase() !== call.otherUser(peer.side))
+      throw new AppError('FORBIDDEN', 'to is not the other participant of the call', { details: { field: 'to' } })
+    this.#relay(peer, call, incoming, message)
+  }
+
+  #join(peer: Peer, call: LocalCall, incoming: Incoming, id: string | number | undefined): void {
+    if (peer.roomState === 'joined') {
+      this.#deps.membership.greet(call, peer)
+      this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch, peer.delivered))
+      return
+    }
+    void this.joinThen(peer, call, undefined, incoming, () =>
+      this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch, peer.delivered)),
+    )
+  }
+
+  /** Runs a join, by message or by `since`, while the peer's further messages wait. */
+  async joinThen(
+    peer: Peer,
+    call: LocalCall,
+    since: string | undefined,
+    incoming: Incoming | undefined,
+    then: () => void,
+  ): Promise<void> {
+    const pending: Incoming[] = []
+    peer.pending = pending
+    try {
+      await this.#deps.membership.join(call, peer, since)
+      then()
+    } catch (error) {
+      this.refuse(peer, error, incoming)
+    }
+    peer.pending = undefined
+    // The connection may have closed meanwhile: its place is then given up as it would have been.
+    if (peer.closed) this.#deps.membership.leave(call, peer, peer.closedCleanly ? 'clean' : 'lost')
+    for (const waiting of pending) this.receive(peer, waiting)
+  }
+
+  #leave(peer: Peer, call: LocalCall, incoming: Incoming, id: string | number | undefined): void {
+    const seq = formatSeq(peer.epoch, peer.delivered)
+    this.#deps.membership.leave(call, peer, 'clean')
+    this.#acknowledge(peer, incoming, id, seq)
+  }
+
+  #report(peer: Peer, call: LocalCall, incoming: Incoming, message: ConnectionStateMessage): void {
+    const status = message.state === 'failed' ? 'disconnected' : message.state
+    this.#deps.store.setConnectionStatus(call.id, peer.side, status).catch(() => {
+      // The status is a convenience of GET status; it is reported anew with the next change.
+    })
+    if (message.state === 'failed') {
+      const body = { type: 'error', ...errorBody(new AppError('WEBRTC_CONNECTION_FAILED'), randomUUID()) }
+      this.#submit(peer, call, { type: 'error', json: JSON.stringify(body) }, message.id, incoming)
+      return
+    }
+    this.#acknowledge(peer, incoming, message.id, formatSeq(peer.epoch, peer.delivered))
+  }
+
+  #relay(peer: Peer, call: LocalCall, incoming: Incoming, message: RelayedMessage): void {
+    this.#submit(peer, call, { type: message.type, json: incoming.text() }, message.id, incoming)
+  }
+
+  #submit(
+    peer: Peer,
+    call: LocalCall,
+    relayed: { type: RelayedMessage['type'] | 'error'; json: string },
+    id: string | number | undefined,
+    incoming: Incoming,
+  ): void {
+    const request = {
+      callId: call.id,
+      from: peer.side,
+      dedupeId: this.#dedupeId(peer, id),
+      body: packBody(relayed.type, relayed.json),
+    }
+    this.#deps.relay.submit(request, (outcome) => {
+      if (outcome instanceof AppError) this.refuse(peer, outcome, incoming)
+      else this.#numbered(peer, call, outcome, id, incoming)
+    })
+  }
+
+  /**
+   * An id is its device's own where the device is known, so that two devices may both count from 1. Messages without
+   * one get one here: a flush whose reply was lost is sent again and must not be numbered twice.
+   */
+  #dedupeId(peer: Peer, id: string | number | undefined): string {
+    if (id === undefined) {
+      this.#internalIds += 1
+      return `*${peer.connectionId}:${this.#internalIds}`
+    }
+    return `${peer.device}\n${typeof id === 'number' ? '#' : ''}${id}`
+  }
+
+  #numbered(
+    peer: Peer,
+    call: LocalCall,
+    result: RelayResult,
+    id: string | number | undefined,
+    incoming: Incoming,
+  ): void {
+    // What was numbered before has a place that may have been passed on the way: only the log knows.
+    if (result.seen) this.#deps.delivery.catchUpSide(call, otherSide(peer.side))
+    else if (result.local) this.#deps.delivery.deliver(call, result.entry)
+    this.#acknowledge(peer, incoming, id, formatSeq(result.entry.epoch, result.entry.number))
+    if (result.unknownSender && peer.roomState === 'joined') this.#deps.onForgotten(call)
+  }
+
+  #acknowledge(peer: Peer, incoming: Incoming, id: string | number | undefined, seq: string): void {
+    incoming.ack?.({ ok: true, seq })
+    if (id !== undefined) peer.send({ type: 'ack', id, seq })
+  }
+
+  /** Tells a peer what was wrong, and ends the connection where the fault's code says so. */
+  refuse(peer: Peer, error: unknown, incoming?: Incoming, closeWith?: number): void {
+    const fault = error instanceof AppError ? error : new AppError('INTERNAL_ERROR')
+    this.#deps.metrics.errors.inc({ code: fault.code })
+    const body = errorBody(fault, randomUUID())
+    const close = closeWith ?? (fault.code === 'CALL_ALREADY_ENDED' ? CLOSE.CALL_OVER : undefined)
+    incoming?.ack?.({ ok: false, error: body.error })
+    if (incoming?.ack === undefined || close !== undefined) {
+      const ref = (incoming?.value as { id?: unknown } | null | undefined)?.id
+      peer.send({ type: 'error', ...body, ...(isMessageId(ref) ? { ref: ref as string | number } : {}) })
+    }
+    if (close !== undefined) peer.close(close, fault.message)
+  }
+}
+
+/** The ids must be this connection's own: a client may never speak for another, nor into another call. */
+function checkIds(peer: Peer, call: LocalCall, message: ClientMessage): void {
+  const sender = 'from' in message ? message.from : message.user_id
+  if (message.call_id.toLowerCase() !== call.id)
+    throw new AppError('FORBIDDEN', 'call_id is not the call of this connection', { details: { field: 'call_id' } })
+  if (sender.toLowerCase() !== peer.userId)
+    throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', {
+      details: { field: 'from' in message ? 'from' : 'user_id' },
+    })
+}
