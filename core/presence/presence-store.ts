@@ -1,0 +1,135 @@
+/** What of a user's presence is durable: the only file that names the table `user_presence`. All times are Postgres'. */
+import type { Database } from '../platform/postgres.ts'
+import { databaseFault } from '../platform/postgres.ts'
+import type { Visibility } from '../protocol/http.ts'
+
+export interface StoredPresence {
+  /** Set by the user; holds until the next PUT of `online`. */
+  setOffline: boolean
+  /** A PUT of `online` still counts. */
+  onlineByPut: boolean
+  visibility: Visibility
+  lastSeenAt: Date | null
+  /** `lastSeenAt` is so fresh that the user is connected, as far as Postgres alone can tell. */
+  seenLately: boolean
+}
+
+export interface PresenceChange {
+  userId: string
+  setOffline: boolean
+  /** How long an `online` counts without any connection. */
+  onlineForMs: number
+  /** Kept as it is where it is left out. */
+  visibility?: Visibility
+}
+
+/**
+ * The nodes write `last_seen_at` of connected users at least once a minute (decisions, "Presence": to within 60 s);
+ * half a minute more is for a node that is late.
+ */
+const SEEN_LATELY_SECONDS = 90
+
+/** Users of one statement: an array parameter of this size stays far below a megabyte. */
+const TOUCH_BATCH = 5_000
+
+interface Row {
+  set_offline: boolean
+  online_by_put: boolean
+  visibility: Visibility
+  last_seen_at: Date | null
+  seen_lately: boolean
+}
+
+export class PresenceStore {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /**
+   * Undefined for a user who was never seen.
+   * @throws SERVICE_UNAVAILABLE while Postgres is away
+   */
+  async find(userId: string): Promise<StoredPresence | undefined> {
+    const [row] = await this.#run<Row>(
+      `SELECT set_offline, visibility, last_seen_at,
+         coalesce(online_until > clock_timestamp(), false) AS online_by_put,
+         coalesce(last_seen_at > clock_timestamp() - make_interval(secs => ${SEEN_LATELY_SECONDS}), false) AS seen_lately
+       FROM user_presence WHERE user_id = :userId`,
+      { userId },
+    )
+    if (row === undefined) return undefined
+    return {
+      setOffline: row.set_offline,
+      onlineByPut: row.online_by_put,
+      visibility: row.visibility,
+      lastSeenAt: row.last_seen_at,
+      seenLately: row.seen_lately,
+    }
+  }
+
+  /** @throws SERVICE_UNAVAILABLE while Postgres is away */
+  async write(change: PresenceChange): Promise<{ visibility: Visibility; updatedAt: Date }> {
+    const [row] = await this.#run<{ visibility: Visibility; updated_at: Date }>(
+      `INSERT INTO user_presence AS known (user_id, set_offline, visibility, last_seen_at, online_until, updated_at)
+       SELECT :userId, :setOffline, coalesce(:visibility, 'everyone'), clock.now,
+         CASE WHEN :setOffline THEN NULL ELSE clock.now + :onlineForMs * interval '1 millisecond' END, clock.now
+       FROM (SELECT clock_timestamp() AS now) AS clock
+       ON CONFLICT (user_id) DO UPDATE
+         SET set_offline = excluded.set_offline, visibility = coalesce(:visibility, known.visibility),
+           last_seen_at = excluded.last_seen_at, online_until = excluded.online_until, updated_at = excluded.updated_at
+       RETURNING visibility, updated_at`,
+      { ...change, visibility: change.visibility ?? null },
+    )
+    if (row === undefined) throw new Error('An upsert must return its row')
+    return { visibility: row.visibility, updatedAt: row.updated_at }
+  }
+
+  /**
+   * These users are, or were just now, connected. Changes nothing else; the newer time wins.
+   * @throws SERVICE_UNAVAILABLE while Postgres is away; nothing is lost if the caller tries again a minute later
+   */
+  async touch(userIds: string[]): Promise<void> {
+    // One order for everybody: two nodes that write the same users at once must not deadlock.
+    const sorted = [...new Set(userIds)].sort()
+    for (let start = 0; start < sorted.length; start += TOUCH_BATCH)
+      await this.#run(
+        `INSERT INTO user_presence AS known (user_id, last_seen_at)
+         SELECT id, clock_timestamp() FROM unnest(CAST(:userIds AS uuid[])) AS id ORDER BY id
+         ON CONFLICT (user_id) DO UPDATE SET last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)`,
+        { userIds: sorted.slice(start, start + TOUCH_BATCH) },
+      )
+  }
+
+  /** All statements here may be carried out twice, so one that met a dead pooled connection is sent again once. */
+  async #run<T>(sql: string, bindings: Record<string, unknown>): Promise<T[]> {
+    try {
+      return await this.#query(sql, bindings)
+    } catch (error) {
+      if (!metDeadConnection(error)) throw databaseFault(error)
+    }
+    try {
+      return await this.#query(sql, bindings)
+    } catch (error) {
+      throw databaseFault(error)
+    }
+  }
+
+  async #query<T>(sql: string, bindings: Record<string, unknown>): Promise<T[]> {
+    const { rows } = await this.#db.raw<{ rows: T[] }>(sql, bindings as Record<string, string>)
+    return rows
+  }
+}
+
+/** A connection that a restart of Postgres has cut, noticed only when it is used. */
+function metDeadConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? error.code : undefined
+  return (
+    code === '57P01' ||
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    /is not queryable|Connection terminated unexpectedly/.test(error.message)
+  )
+}
