@@ -1,4 +1,4 @@
-// Fills the edge's HAProxy template: who is behind it, where it listens, how much it may hold. Pure.
+// Fills the edge's HAProxy template: who is behind it, where it listens, how much it may hold, how it fails. Pure.
 
 /** One process behind the edge. */
 export interface EdgeServer {
@@ -25,8 +25,12 @@ export function renderEdge(template: string, settings: EdgeSettings): string {
   const values: Record<string, string> = {
     bind: settings.bind,
     max_connections: String(settings.maxConnections),
-    api_servers: serverLines(settings.apis),
-    gateway_servers: serverLines(settings.gateways),
+    api_servers: checkedServers(settings.apis),
+    gateway_servers: checkedServers(settings.gateways),
+    malformed_servers: trackingServers('api', settings.apis),
+    invalid_request: errorBody('INVALID_REQUEST', 'The request is not valid HTTP or came too slowly'),
+    internal_error: errorBody('INTERNAL_ERROR', 'Internal server error'),
+    service_unavailable: errorBody('SERVICE_UNAVAILABLE', 'Service temporarily unavailable'),
   }
   const unused = new Set(Object.keys(values))
   const rendered = template.replace(/\{\{(\w+)\}\}/g, (_place, name: string) => {
@@ -39,19 +43,32 @@ export function renderEdge(template: string, settings: EdgeSettings): string {
   return rendered
 }
 
-function serverLines(servers: EdgeServer[]): string {
+function checkedServers(servers: EdgeServer[]): string {
   return servers
     .map(({ name, host, port, checkPort }) => `  server ${name} ${host}:${port} check port ${checkPort}`)
     .join('\n')
 }
 
-/**
- * How many client connections fit into a limit of open files: each takes two (client and server side), the rest is
- * for checks, listeners and the log.
- */
-export function maxConnectionsFor(openFiles: number): number {
-  return Math.max(50, Math.min(Math.floor(openFiles * 0.4), MOST_CONNECTIONS))
+/** The same servers in a second backend, as healthy as in the first. */
+function trackingServers(backend: string, servers: EdgeServer[]): string {
+  return servers.map(({ name, host, port }) => `  server ${name} ${host}:${port} track ${backend}/${name}`).join('\n')
 }
 
-/** HAProxy allocates per connection slot at its start; this many cost it a few dozen megabytes. */
+/** The contract's error envelope as an HAProxy log format, which knows the moment and the request. */
+function errorBody(code: string, message: string): string {
+  const timestamp = '%[date,utime(%Y-%m-%dT%H:%M:%SZ)]'
+  return JSON.stringify({ error: { code, message }, timestamp, request_id: '%[var(txn.request_id)]' })
+}
+
+/** HAProxy reserves memory for each connection slot at its start; this many cost it a few dozen megabytes. */
 const MOST_CONNECTIONS = 50_000
+/** Enough for one developer where the system allows next to nothing. */
+const FEWEST_CONNECTIONS = 50
+
+/**
+ * How many client connections fit into a limit of open files: each takes two (client and server side), the rest is
+ * for checks, listeners and the log. 20,000 files give 8,000.
+ */
+export function maxConnectionsFor(openFiles: number): number {
+  return Math.max(FEWEST_CONNECTIONS, Math.min(Math.floor(openFiles * 0.4), MOST_CONNECTIONS))
+}
