@@ -26,6 +26,8 @@ export class Membership {
   readonly #deps: MembershipDeps
   /** Seats that Redis must still hear about; the process does not end before, within its deadline. */
   readonly #leaving = new Set<Promise<void>>()
+  /** Users lost from here whose grace is not over, with its end in ms: a wiped Redis must hear of them again. */
+  readonly #graces = new Map<string, { callId: string; side: Side; due: number }>()
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps
@@ -52,6 +54,7 @@ export class Membership {
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
     this.#settle(call, peer, joined)
+    this.#graces.delete(`${call.id}${peer.side}`)
     this.#deps.record.connected(call.id)
     if (joined.wasEmpty)
       this.#deps.store.setFacts(call.facts).catch(() => {
@@ -143,11 +146,20 @@ export class Membership {
           this.#announce(call, 'user-left', peer.side)
         }
         if (left.empty && !call.over) record.empty(call.id)
+        if (how === 'lost') this.#graces.set(`${call.id}${peer.side}`, { callId: call.id, side: peer.side, due })
         return
       } catch (error) {
         this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')
         await new Promise((resolve) => setTimeout(resolve, LEAVE_AGAIN_MS))
       }
+    }
+  }
+
+  /** Writes the graces again that are not over yet; a user who is back meanwhile makes its grace end in silence. */
+  async restoreGraces(): Promise<void> {
+    for (const [key, { callId, side, due }] of this.#graces) {
+      if (due <= Date.now()) this.#graces.delete(key)
+      else await this.#deps.store.restoreGrace(callId, side, due)
     }
   }
 

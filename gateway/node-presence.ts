@@ -3,7 +3,7 @@
  * it knows again when Redis was wiped or when it was taken for dead. Nothing here is needed for its peers to stay connected.
  */
 import type { Logger } from '../core/platform/logger.ts'
-import type { GuardedRedis } from '../core/platform/redis.ts'
+import { type GuardedRedis, settled } from '../core/platform/redis.ts'
 import type { Connections } from '../core/presence/connections.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { parseInbox } from '../core/rooms/inbox.ts'
@@ -13,6 +13,8 @@ import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 
+/** Longest wait of a starting node for Redis. */
+const FIRST_CONTACT_MS = 2000
 /** Rooms and connection records live 5 minutes without a refresh (core/protocol/keys.ts). */
 const KEEP_ALIVE_MS = 30_000
 /** Calls written again at once after a wipe, so that Redis serves others in between. */
@@ -25,6 +27,7 @@ interface NodePresenceDeps {
   registry: PeerRegistry
   membership: Membership
   delivery: Delivery
+  redis: GuardedRedis
   subscriber: GuardedRedis
   beatMs: number
   /** The subscription was interrupted: events of other processes may have passed by. */
@@ -37,7 +40,6 @@ export class NodePresence {
   readonly #timers: NodeJS.Timeout[] = []
   /** The number of the last publish that arrived in the inbox. */
   #inboxNumber = 0
-  #joinedBefore = false
   #restoring: Promise<void> | undefined
 
   constructor(deps: NodePresenceDeps) {
@@ -46,7 +48,7 @@ export class NodePresence {
 
   /** Subscribes and beats once, then by itself. Resolves when the first attempts were made, with or without Redis. */
   async start(): Promise<void> {
-    const { subscriber, store, nodeId, beatMs } = this.#deps
+    const { subscriber, redis, store, nodeId, beatMs } = this.#deps
     subscriber.on('messageBuffer', (_channel: Buffer, payload: Buffer) => this.#receive(payload))
     let interrupted = false
     subscriber.on('close', () => {
@@ -62,7 +64,11 @@ export class NodePresence {
     subscriber.subscribe(store.keys.inbox(nodeId)).catch(() => {
       // Without Redis at the start: ioredis keeps the wish and subscribes when it comes.
     })
+    // A node that does not beat counts for nothing, so it waits for its first beat, but not for a Redis that is away.
+    await settled(redis, FIRST_CONTACT_MS)
     await this.#beat()
+    // A Redis that comes back may have lost everything: the next beat tells at once.
+    redis.on('ready', () => void this.#beat())
     this.#timers.push(setInterval(() => void this.#beat(), beatMs))
     this.#timers.push(setInterval(() => void this.#keepAlive(), KEEP_ALIVE_MS))
   }
@@ -71,8 +77,7 @@ export class NodePresence {
     try {
       const before = this.#inboxNumber
       const { known, inboxNumber } = await this.#deps.store.beat()
-      if (!known && this.#joinedBefore) await this.restoreAll('the cluster did not know this node')
-      this.#joinedBefore = true
+      if (!known) await this.restoreAll('the cluster did not know this node')
       // The counter starts again with a wiped Redis; otherwise a number that did not arrive since the last beat is lost.
       if (inboxNumber < this.#inboxNumber) this.#inboxNumber = inboxNumber
       else if (inboxNumber > before && this.#inboxNumber === before) {
@@ -115,6 +120,8 @@ export class NodePresence {
 
   async #restore(why: string): Promise<void> {
     const { registry, connections, nodeId, log } = this.#deps
+    await this.#deps.membership.restoreGraces()
+    if (registry.peers.size === 0) return
     log.warn({ calls: registry.calls.size, peers: registry.peers.size }, `writing this node again: ${why}`)
     await connections.restore(registry.records(), nodeId)
     const calls = [...registry.calls.values()]

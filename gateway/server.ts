@@ -65,6 +65,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     registry,
     membership,
     delivery,
+    redis,
     subscriber,
     beatMs: config.nodes.beatMs,
     onInterrupted: () => void control.rereadAll(),

@@ -1,0 +1,319 @@
+/** The Lua scripts of the room, each by itself, against a real Redis: two nodes, no gateway. */
+import { randomUUID } from 'node:crypto'
+import { expect } from 'chai'
+import { Redis } from 'ioredis'
+import { Connections } from '../../core/presence/connections.ts'
+import { type InboxItem, parseInbox } from '../../core/rooms/inbox.ts'
+import type { Side } from '../../core/rooms/room.ts'
+import { RoomKeeper } from '../../core/rooms/room-keeper.ts'
+import { RoomStore, type Seat } from '../../core/rooms/room-store.ts'
+import { RoomDirectory } from '../../core/rooms/room-view.ts'
+import { type Redis as RedisServer, startRedis } from '../../dev/cluster/redis.ts'
+
+const PREFIX = 'test:'
+const GRACE_MS = 10_000
+const NOTHING = { epoch: '', number: 0 }
+
+type Announcement = Extract<InboxItem, { kind: 'joined' | 'left' }>
+const isAnnouncement = (item: InboxItem): item is Announcement => item.kind === 'joined' || item.kind === 'left'
+
+describe('room scripts', () => {
+  let server: RedisServer
+  let redis: Redis
+  let subscriber: Redis
+  let one: RoomStore
+  let two: RoomStore
+  let inboxOfTwo: InboxItem[]
+
+  before(async () => {
+    server = await startRedis()
+    redis = new Redis(server.url)
+    subscriber = new Redis(server.url)
+  })
+  after(async () => {
+    redis.disconnect()
+    subscriber.disconnect()
+    await server.stop()
+  })
+  beforeEach(async () => {
+    await redis.flushall()
+    one = new RoomStore(redis, PREFIX, 'one')
+    two = new RoomStore(redis, PREFIX, 'two')
+    inboxOfTwo = []
+    subscriber.removeAllListeners('messageBuffer')
+    subscriber.on('messageBuffer', (channel, payload) => {
+      if (channel.toString() === one.keys.inbox('two')) inboxOfTwo.push(...parseInbox(payload).items)
+    })
+    await subscriber.subscribe(one.keys.inbox('two'))
+  })
+
+  const seat = (callId: string, side: Side, connectionId: string = randomUUID(), device = ''): Seat => ({
+    callId,
+    side,
+    connectionId,
+    device,
+  })
+  const join = (store: RoomStore, at: Seat) => store.join(at, 'naive', '', 0)
+  const send = (store: RoomStore, callId: string, from: Side, ...bodies: string[]) =>
+    store.relay(bodies.map((body) => ({ callId, from, dedupeId: body, body })))
+  /** Publishes reach the subscriber in order: once this one is there, all before it are. */
+  const inbox = async () => {
+    const arrived = new Promise((resolve) => subscriber.once('message', resolve))
+    await subscriber.subscribe('marker')
+    await redis.publish('marker', 'x')
+    await arrived
+    return inboxOfTwo
+  }
+
+  it('numbers messages of a call in order and names the one before for the same recipient', async () => {
+    const call = randomUUID()
+    await join(one, seat(call, 'a'))
+
+    const results = [
+      ...(await send(one, call, 'a', 'a1', 'a2')),
+      ...(await send(one, call, 'b', 'b1')),
+      ...(await send(one, call, 'a', 'a3')),
+    ]
+
+    expect(results.map(({ entry }) => [entry.to, entry.number, entry.previous])).to.deep.equal([
+      ['b', 1, 0],
+      ['b', 2, 1],
+      ['a', 3, 0],
+      ['b', 4, 2],
+    ])
+  })
+
+  it('hands messages to the nodes of the recipient alone, in one publish', async () => {
+    const [call, other] = [randomUUID(), randomUUID()]
+    await join(one, seat(call, 'a'))
+    await join(two, seat(call, 'b'))
+    await join(two, seat(other, 'b'))
+
+    const [first] = await send(one, call, 'a', 'hello', 'ü€😀\nline')
+    const [back] = await send(two, call, 'b', 'answer')
+
+    const messages = (await inbox()).filter((item) => item.kind === 'message')
+    expect(messages.map((item) => item.entry.body)).to.deep.equal(['hello', 'ü€😀\nline'])
+    expect(first?.local).to.equal(false)
+    expect(back?.local).to.equal(false)
+    expect(Number(await redis.hget(`${PREFIX}inboxes`, 'one'))).to.equal(2, 'user-joined of b, then its answer')
+  })
+
+  it('delivers what waited, in order, to the one it is for', async () => {
+    const call = randomUUID()
+    await send(one, call, 'a', 'a1', 'a2')
+    await send(two, call, 'b', 'b1')
+
+    const joined = await join(two, seat(call, 'b'))
+
+    expect(joined.tail.map(({ body }) => body)).to.deep.equal(['a1', 'a2'])
+    expect([joined.from, joined.last, joined.first]).to.deep.equal([0, 2, true])
+  })
+
+  it('numbers a repeated id once, also after 600 other messages', async () => {
+    const call = randomUUID()
+    const [first] = await send(one, call, 'a', 'x')
+    await send(one, call, 'a', ...Array.from({ length: 600 }, (_, index) => `m${index}`))
+
+    const [again] = await send(one, call, 'a', 'x')
+    const [others] = await send(one, call, 'b', 'x')
+
+    expect([again?.seen, again?.entry.number]).to.deep.equal([true, first?.entry.number])
+    expect(others?.seen).to.equal(false, "the other side's ids are its own")
+  })
+
+  it('keeps 256 messages, and tells a resume that reaches behind them', async () => {
+    const call = randomUUID()
+    const results = await send(one, call, 'a', ...Array.from({ length: 300 }, (_, index) => `m${index}`))
+    const epoch = results[0]?.entry.epoch ?? ''
+
+    const behind = await two.join(seat(call, 'b'), 'since', epoch, 43)
+    const edge = await two.join(seat(call, 'b'), 'since', epoch, 44)
+    const ahead = await two.join(seat(call, 'b'), 'since', epoch, 301)
+
+    expect([behind.recovered, behind.tail.length]).to.deep.equal([false, 256])
+    expect([edge.recovered, edge.tail.length]).to.deep.equal([true, 256])
+    expect(ahead.recovered).to.equal(false)
+  })
+
+  it('keeps 1 MiB of a call', async () => {
+    const call = randomUUID()
+    const body = 'x'.repeat(60_000)
+    for (let sent = 0; sent < 30; sent++) await one.relay([{ callId: call, from: 'a', dedupeId: `${sent}`, body }])
+
+    const joined = await join(two, seat(call, 'b'))
+
+    expect(joined.tail.length).to.be.within(16, 17)
+    expect(joined.tail.at(-1)?.number).to.equal(30)
+  })
+
+  it('forgets the log after 2 minutes and says so', async () => {
+    const call = randomUUID()
+    const [sent] = await send(one, call, 'a', 'a1')
+    expect(await redis.pttl(`${PREFIX}log:${call}`)).to.be.within(100_000, 120_000)
+    await redis.del(`${PREFIX}log:${call}`)
+
+    const missed = await two.join(seat(call, 'b'), 'since', sent?.entry.epoch ?? '', 0)
+    const current = await two.join(seat(call, 'b'), 'since', sent?.entry.epoch ?? '', 1)
+    await send(one, call, 'a', 'a2')
+    const later = await two.join(seat(call, 'b'), 'since', sent?.entry.epoch ?? '', 0)
+
+    expect([missed.recovered, current.recovered, later.recovered]).to.deep.equal([false, true, false])
+    expect(later.tail.map(({ body }) => body)).to.deep.equal(['a2'])
+  })
+
+  it('starts a new epoch after a wipe and recovers nothing across it', async () => {
+    const call = randomUUID()
+    const [before] = await send(one, call, 'a', 'a1')
+    await redis.flushall()
+    const [after] = await send(one, call, 'a', 'a2')
+
+    const joined = await two.join(seat(call, 'b'), 'since', before?.entry.epoch ?? '', 1)
+
+    expect(Number(after?.entry.epoch)).to.be.greaterThan(Number(before?.entry.epoch) - 1)
+    expect([joined.recovered, joined.tail.map(({ body }) => body)]).to.deep.equal([
+      before?.entry.epoch === after?.entry.epoch,
+      before?.entry.epoch === after?.entry.epoch ? [] : ['a2'],
+    ])
+    expect(after?.unknownSender).to.equal(true)
+  })
+
+  it('replays to a device what its lost connection had not confirmed', async () => {
+    const call = randomUUID()
+    const phone = seat(call, 'b', randomUUID(), 'phone')
+    const joined = await join(two, phone)
+    await send(one, call, 'a', 'a1', 'a2', 'a3')
+    await two.confirm(phone, 2)
+    await two.leave(phone, 'lost', GRACE_MS, { epoch: joined.epoch, number: 2 })
+
+    const again = await join(one, seat(call, 'b', randomUUID(), 'phone'))
+    const tablet = await join(one, seat(call, 'b', randomUUID(), 'tablet'))
+
+    expect(again.tail.map(({ body }) => body)).to.deep.equal(['a3'])
+    expect(tablet.tail.map(({ body }) => body)).to.deep.equal(['a1', 'a2', 'a3'])
+  })
+
+  it('lets a connection without a device take the place of the lost one that had confirmed least', async () => {
+    const call = randomUUID()
+    const [first, second] = [seat(call, 'b'), seat(call, 'b')]
+    const { epoch } = await join(two, first)
+    await join(two, second)
+    await send(one, call, 'a', 'a1', 'a2', 'a3')
+    await two.confirm(first, 1)
+    await two.confirm(second, 3)
+    await two.leave(first, 'lost', GRACE_MS, { epoch, number: 1 })
+
+    const again = await join(one, seat(call, 'b'))
+
+    expect(again.tail.map(({ body }) => body)).to.deep.equal(['a2', 'a3'])
+  })
+
+  it('announces the first join and the last leave of a user, nothing between', async () => {
+    const call = randomUUID()
+    await join(two, seat(call, 'b'))
+    const [first, second] = [seat(call, 'a'), seat(call, 'a')]
+
+    const joins = [await join(one, first), await join(one, second)]
+    const leaves = [
+      await one.leave(first, 'clean', 0, NOTHING),
+      await one.leave(first, 'clean', 0, NOTHING),
+      await one.leave(second, 'clean', 0, NOTHING),
+    ]
+
+    expect(joins.map((joined) => joined.first)).to.deep.equal([true, false])
+    expect(leaves.map((left) => left.left)).to.deep.equal([false, false, true])
+    const announced = (await inbox()).filter(isAnnouncement)
+    expect(announced.map((item) => [item.kind, item.side, item.present.join('')])).to.deep.equal([
+      ['joined', 'a', 'ab'],
+      ['left', 'a', 'b'],
+    ])
+  })
+
+  it('keeps the place of a lost user for the grace and announces its end once', async () => {
+    const keeper = new RoomKeeper(redis, PREFIX, { leaseMs: 8000, reconnectGraceMs: GRACE_MS })
+    const call = randomUUID()
+    await join(two, seat(call, 'b'))
+    const lost = seat(call, 'a')
+    await join(one, lost)
+
+    const left = await one.leave(lost, 'lost', GRACE_MS, NOTHING)
+    expect([left.left, left.present.join(''), await keeper.endGraces()]).to.deep.equal([false, 'ab', 0])
+    await redis.zadd(`${PREFIX}graces`, 1, `${call}|a`)
+    const ended = await Promise.all([keeper.endGraces(), keeper.endGraces()])
+
+    expect(ended.reduce((sum, count) => sum + count)).to.equal(1)
+    const announced = (await inbox()).filter(isAnnouncement).filter((item) => item.kind === 'left')
+    expect(announced.map((item) => item.present.join(''))).to.deep.equal(['b'])
+  })
+
+  it('says nothing of a user who is back before the grace is over', async () => {
+    const keeper = new RoomKeeper(redis, PREFIX, { leaseMs: 8000, reconnectGraceMs: GRACE_MS })
+    const call = randomUUID()
+    await join(two, seat(call, 'b'))
+    const lost = seat(call, 'a')
+    await join(one, lost)
+    await one.leave(lost, 'lost', 0, NOTHING)
+
+    const back = await join(one, seat(call, 'a'))
+
+    expect([back.first, await keeper.endGraces()]).to.deep.equal([false, 0])
+  })
+
+  it('buries a node that stopped beating and leaves living ones alone', async () => {
+    const keeper = new RoomKeeper(redis, PREFIX, { leaseMs: 8000, reconnectGraceMs: GRACE_MS })
+    const directory = new RoomDirectory(redis, PREFIX, 8000)
+    const [empty, shared] = [randomUUID(), randomUUID()]
+    await one.beat()
+    await two.beat()
+    await join(one, seat(empty, 'a'))
+    await join(one, seat(shared, 'a'))
+    await join(two, seat(shared, 'b'))
+    const beat = Number(await redis.zscore(`${PREFIX}nodes`, 'one'))
+
+    await redis.zadd(`${PREFIX}nodes`, beat - 7_000, 'one')
+    const tooEarly = await keeper.buryDead()
+    await redis.zadd(`${PREFIX}nodes`, beat - 8_001, 'one')
+    const [buried, twice] = [await keeper.buryDead(), await keeper.buryDead()]
+
+    expect([tooEarly, buried, twice]).to.deep.equal([[], [empty], []])
+    expect(await directory.connectionStatuses(shared)).to.deep.equal({ caller: 'disconnected', callee: 'connected' })
+    expect([...(await directory.hasConnectedPeer([empty, shared])).values()]).to.deep.equal([false, true])
+    expect((await one.beat()).known).to.equal(false, 'a node that comes back must learn that it was buried')
+    expect(Number(await redis.zscore(`${PREFIX}graces`, `${shared}|a`))).to.be.closeTo(beat + 2_000, 100)
+  })
+
+  it('counts the connections of a user on living nodes only', async () => {
+    const connections = new Connections(redis, PREFIX, 8000)
+    const user = randomUUID()
+    const add = (node: string, callId: string, device = '') =>
+      connections.add({ userId: user, connectionId: randomUUID(), kind: 'call', callId, device }, node, 5)
+    await one.beat()
+    await two.beat()
+
+    const taken = await Promise.all(Array.from({ length: 6 }, () => add('one', 'c')))
+    expect(taken.filter(Boolean)).to.have.length(5)
+    expect(await add('two', 'c')).to.equal(false)
+    await redis.zrem(`${PREFIX}nodes`, 'one')
+
+    expect(await connections.isConnected(user)).to.equal(false)
+    expect(await add('two', 'c')).to.equal(true)
+    expect(await connections.isConnected(user)).to.equal(true)
+  })
+
+  it('lets a device replace its own connection to a call and tells the node that holds it', async () => {
+    const connections = new Connections(redis, PREFIX, 8000)
+    const record = { userId: randomUUID(), kind: 'call' as const, callId: randomUUID(), device: 'phone' }
+    await two.beat()
+    await connections.add({ ...record, connectionId: 'old' }, 'two', 1)
+
+    const taken = await connections.add({ ...record, connectionId: 'new' }, 'one', 1)
+
+    expect(taken).to.equal(true)
+    expect((await inbox()).map((item) => item.kind === 'replaced' && item.connectionId)).to.deep.equal(['old'])
+  })
+
+  it('refuses to read what is not of its making', () => {
+    for (const garbage of ['', 'x', '1\nM call b 1 1 0 99\nshort', '1\nnonsense\n', '7\nZ c a 0 0 0 0\n'])
+      expect(() => parseInbox(Buffer.from(garbage)), JSON.stringify(garbage)).to.throw()
+  })
+})
