@@ -13,7 +13,7 @@ export async function createEdge(
   servers: { port: number; apis: EdgeServer[]; gateways: EdgeServer[] },
   home: ProcessHome,
 ): Promise<SupervisedProcess> {
-  const tool = await findTool(HAPROXY)
+  const tool = await findTool(HAPROXY, (line) => home.log?.('edge', line))
   const config = join(home.runDir, 'haproxy.cfg')
   const settings = {
     bind: `127.0.0.1:${servers.port}`,

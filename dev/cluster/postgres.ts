@@ -171,7 +171,7 @@ function serverSettings(port: number, durable: boolean): string[] {
 
 async function untilItAnswers(server: SupervisedProcess, url: string): Promise<void> {
   await waitUntil('Postgres did not answer', START_DEADLINE_MS, async () => {
-    if (server.pid === null) throw new GiveUp(`it ended (${server.lastExitReason})\n${server.lastLines}`)
+    if (server.hasFailed) throw new GiveUp(`it ended (${server.lastExitReason})\n${server.lastLines}`)
     await query(url, 'SELECT 1')
   })
 }

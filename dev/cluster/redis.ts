@@ -32,7 +32,7 @@ const STOP_DEADLINE_MS = 5_000
 
 /** Starts a Redis of its own on 127.0.0.1 and returns once it answers. */
 export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
-  const tool = await findTool(REDIS)
+  const tool = await findTool(REDIS, (line) => options.log?.('redis', line))
   const runDir = await makeRunDir(options.runDir)
   const port = await findFreePort()
   const settings = {
@@ -57,7 +57,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
   const resume = async () => {
     server.start()
     await waitUntil('Redis did not answer', START_DEADLINE_MS, async () => {
-      if (server.pid === null) throw new GiveUp(`it ended (${server.lastExitReason})\n${server.lastLines}`)
+      if (server.hasFailed) throw new GiveUp(`it ended (${server.lastExitReason})\n${server.lastLines}`)
       await ping(port)
     })
     server.keepRunning()

@@ -87,9 +87,9 @@ export class SupervisedProcess {
     this.restarting = this.home.restart
   }
 
-  /** True once its first start succeeded and while restarts are on. */
-  get isKeptRunning(): boolean {
-    return this.wanted && this.restarting
+  /** True when it ended and nobody will start it again: a failed first start, or one with restarts switched off. */
+  get hasFailed(): boolean {
+    return this.child === undefined && !this.restarting
   }
 
   /** Sends a signal as the outside world would: the process is started again if it dies of it. */

@@ -1,0 +1,78 @@
+# Every command of the project. Needs Node 20.19 or newer, make and a shell; brings the rest itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+CLUSTER := node --import tsx dev/cluster/main.ts
+# Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
+MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
+SOURCES := $(shell find api core gateway worker migrations -type f \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' \) ! -name '*.test.ts' 2>/dev/null)
+
+## Run
+
+.PHONY: up
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, DATABASE_URL, REDIS_URL, JWT_SECRET)
+	@$(MANY_FILES); exec $(CLUSTER) up
+
+.PHONY: down
+down: node_modules/.package-lock.json ## Stop the cluster of this checkout from another shell
+	@$(CLUSTER) down
+
+.PHONY: status
+status: node_modules/.package-lock.json ## Show what runs, and whether it is ready
+	@$(CLUSTER) status
+
+.PHONY: token
+token: node_modules/.package-lock.json ## Print a token for the running cluster (user=<uuid>, name=, device=, scope=)
+	@$(CLUSTER) token $(if $(user),--user '$(user)') $(if $(name),--name '$(name)') $(if $(device),--device '$(device)') $(if $(scope),--scope '$(scope)')
+
+.PHONY: demo
+demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks
+	@node --import tsx dev/demo/main.ts
+
+.PHONY: logs
+logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
+	@tail -n 50 -F .run/logs/$(or $(name),*).log
+
+## Build and check
+
+.PHONY: build
+build: dist/.built ## Compile the product into dist/
+
+.PHONY: test
+test: node_modules/.package-lock.json ## Run every check and test; the last line counts them (files= for some, grep= for titles)
+	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') $(files)
+
+.PHONY: test-full
+test-full: node_modules/.package-lock.json ## As test, with the long randomised trials at full length
+	@$(MANY_FILES); TRIALS=full exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') $(files)
+
+.PHONY: lint
+lint: node_modules/.package-lock.json ## Check style and formatting
+	@npm run --silent lint
+
+.PHONY: format
+format: node_modules/.package-lock.json ## Put style and formatting right where that is safe
+	@npm run --silent format
+
+.PHONY: typecheck
+typecheck: node_modules/.package-lock.json ## Check types, tests included
+	@npm run --silent typecheck
+
+.PHONY: clean
+clean: ## Stop the cluster, remove its data, logs and everything built or fetched, except node_modules
+	@if [ -d node_modules/tsx ]; then $(CLUSTER) clean; fi
+	@rm -rf dist .tools
+
+.PHONY: help
+help: ## Show this
+	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+# npm writes this file last, so an interrupted installation is made again.
+node_modules/.package-lock.json: package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 19)) { console.error("Node 20.19 or newer is needed; this is " + process.version); process.exit(1) }'
+	npm ci --include=dev --no-audit --no-fund
+	@touch $@
+
+dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs tsconfig.json tsconfig.build.json
+	node dev/build.mjs
+	@touch $@

@@ -1,0 +1,210 @@
+// How a cluster starts and stops: stores, migrations, gateways with APIs and workers, edge, and back in that order.
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { EdgeServer } from '../../edge/render.ts'
+import type { ClusterOptions } from './cluster.ts'
+import { type ClusterDescription, writeDescription } from './description.ts'
+import { createEdge } from './edge.ts'
+import { type Member, MemberProcess, type Role } from './member.ts'
+import { memberEnv, randomSecret, withOneKey } from './member-env.ts'
+import { runMigrations } from './migrations.ts'
+import { findFreePort } from './ports.ts'
+import { type Postgres, startPostgres } from './postgres.ts'
+import { type Redis, startRedis } from './redis.ts'
+import type { RunDir } from './run-dir.ts'
+import type { ProcessHome, SupervisedProcess } from './supervised-process.ts'
+import { GiveUp, waitUntil } from './wait-until.ts'
+
+/** "make up" promises an answer within this, ready or not. */
+const READY_DEADLINE_MS = 20_000
+/** Longer than the product's own shutdown deadline (SHUTDOWN_TIMEOUT_SECONDS), which ends with a log line, not a kill. */
+const STOP_DEADLINE_MS = 25_000
+const EDGE_STOP_DEADLINE_MS = 2_000
+
+const checkout = dirname(dirname(import.meta.dirname))
+
+/** One cluster from its first process to its last. */
+export class ClusterLifecycle {
+  readonly jwtSecret: string
+  readonly runDir: string
+  env: Record<string, string> = {}
+  private readonly options: ClusterOptions
+  private readonly folder: RunDir
+  private readonly home: ProcessHome
+  private postgres: Postgres | undefined
+  private redis: Redis | undefined
+  private edge: SupervisedProcess | undefined
+  private members: MemberProcess[] = []
+  private port = 0
+  private stopping: Promise<void> | undefined
+
+  constructor(options: ClusterOptions, folder: RunDir) {
+    this.options = options
+    this.folder = folder
+    this.runDir = folder.path
+    this.jwtSecret = options.env?.JWT_SECRET || randomSecret()
+    const onChange = () => this.publish()
+    this.home = { runDir: folder.path, restart: options.restart ?? true, log: options.log, onChange }
+  }
+
+  /** Where clients connect. */
+  get url(): string {
+    return this.edge ? `http://127.0.0.1:${this.port}` : this.member('api-1').url
+  }
+
+  /** Brings everything up, in order. After a failure {@link stop} must be called. */
+  async start(): Promise<void> {
+    const { signal, edge = true } = this.options
+    this.port = this.options.port || (await findFreePort())
+    const steps = [() => this.startStores(), () => this.migrate(), () => this.startMembers()]
+    if (edge) steps.push(() => this.startEdge())
+    for (const step of steps) {
+      signal?.throwIfAborted()
+      await step()
+    }
+    this.publish()
+  }
+
+  /** Takes everything down, in order; several callers share one end. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopInOrder()
+    return this.stopping
+  }
+
+  /** What runs, as in cluster.json. */
+  describe(): ClusterDescription {
+    const of = (role: Role) => this.members.filter((member) => member.role === role)
+    const served = ({ name, pid, port, metricsPort }: Member) => ({ name, pid, port, metrics_port: metricsPort })
+    return {
+      edge: this.edge ? { port: this.port, pid: this.edge.pid } : null,
+      gateways: of('gateway').map(served),
+      api: of('api').map(served),
+      workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
+      redis: { pid: this.redis?.pid ?? null, port: this.redis?.port ?? portOf(this.options.redisUrl, 6379) },
+      postgres: { pid: this.postgres?.pid ?? null, url: this.postgres?.url ?? this.options.databaseUrl ?? '' },
+    }
+  }
+
+  /** A product process by name. */
+  member(name: string): MemberProcess {
+    const member = this.members.find((candidate) => candidate.name === name)
+    if (!member) throw new Error(`There is no ${name} in this cluster`)
+    return member
+  }
+
+  /** Whatever can be killed, by name. */
+  part(name: string): Pick<SupervisedProcess, 'kill'> {
+    if (name === 'redis') return this.ownRedis()
+    if (name === 'postgres') return this.ownPostgres()
+    if (name === 'edge' && this.edge) return this.edge
+    return this.member(name).process
+  }
+
+  ownRedis(): Redis {
+    if (!this.redis) throw new Error('Redis is not of this cluster')
+    return this.redis
+  }
+
+  ownPostgres(): Postgres {
+    if (!this.postgres) throw new Error('Postgres is not of this cluster')
+    return this.postgres
+  }
+
+  /** Waits for a product process or the edge; at its first start an end is final and shown with its last lines. */
+  async untilReady(name: string): Promise<void> {
+    const edge = name === 'edge' ? this.edge : undefined
+    const supervised = edge ?? this.member(name).process
+    const check = edge ? () => this.checkEdge() : () => this.member(name).checkReady()
+    await waitUntil(`${name} was not ready`, READY_DEADLINE_MS, async () => {
+      if (this.options.signal?.aborted) throw new GiveUp('the start was given up')
+      if (supervised.hasFailed) throw new GiveUp(`it ended (${supervised.lastExitReason})\n${supervised.lastLines}`)
+      try {
+        await check()
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : error}\n${supervised.lastLines}`)
+      }
+    })
+  }
+
+  private async startStores(): Promise<void> {
+    const { databaseUrl, redisUrl, durable } = this.options
+    // Both at once; if one fails, the other must still be known to stop().
+    const [postgres, redis] = await Promise.allSettled([
+      databaseUrl ? undefined : startPostgres({ ...this.home, durable }),
+      redisUrl ? undefined : startRedis(this.home),
+    ])
+    if (postgres.status === 'fulfilled') this.postgres = postgres.value
+    if (redis.status === 'fulfilled') this.redis = redis.value
+    for (const store of [postgres, redis]) if (store.status === 'rejected') throw store.reason
+    this.env = memberEnv({
+      port: this.port,
+      databaseUrl: databaseUrl ?? this.ownPostgres().url,
+      redisUrl: redisUrl ?? this.ownRedis().url,
+      jwtSecret: this.jwtSecret,
+      env: this.options.env ?? {},
+    })
+  }
+
+  private migrate(): Promise<void> {
+    return runMigrations(this.script('migrations'), withOneKey(this.env), this.options)
+  }
+
+  private async startMembers(): Promise<void> {
+    const { gateways = 2, apis = 1, workers = 1 } = this.options
+    await this.addMembers('gateway', gateways)
+    await this.addMembers('api', apis)
+    await this.addMembers('worker', workers)
+    for (const member of this.members) member.process.start()
+    await Promise.all(this.members.map((member) => this.untilReady(member.name)))
+    for (const member of this.members) member.process.keepRunning()
+  }
+
+  private async addMembers(role: Role, count: number): Promise<void> {
+    const script = this.script(role)
+    for (let index = 0; index < count; index++) {
+      const env = withOneKey({ ...this.env, ...this.options.envFor?.(role, index) })
+      this.members.push(await MemberProcess.create(role, index, { script, env, home: this.home }))
+    }
+  }
+
+  private script(name: string): string {
+    const script = join(this.options.distDir ?? join(checkout, 'dist'), name, 'main.js')
+    if (!existsSync(script)) throw new Error(`${script} is missing. Run "make build" first.`)
+    return script
+  }
+
+  private async startEdge(): Promise<void> {
+    const behind = (role: Role): EdgeServer[] =>
+      this.members
+        .filter((member) => member.role === role)
+        .map(({ name, port, metricsPort }) => ({ name, host: '127.0.0.1', port, checkPort: metricsPort }))
+    const servers = { port: this.port, apis: behind('api'), gateways: behind('gateway') }
+    this.edge = await createEdge(servers, this.home)
+    this.edge.start()
+    await this.untilReady('edge')
+    this.edge.keepRunning()
+  }
+
+  private async checkEdge(): Promise<void> {
+    const response = await fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2_000) })
+    await response.arrayBuffer()
+    if (!response.ok) throw new Error(`/health said ${response.status}`)
+  }
+
+  private async stopInOrder(): Promise<void> {
+    await this.edge?.stop(EDGE_STOP_DEADLINE_MS)
+    await Promise.all(this.members.map((member) => member.process.stop(STOP_DEADLINE_MS)))
+    await this.redis?.stop()
+    await this.postgres?.stop()
+    await Promise.all([this.edge, ...this.members.map((member) => member.process)].map((part) => part?.close()))
+    this.folder.leave()
+  }
+
+  private publish(): void {
+    if (!this.stopping) writeDescription(this.runDir, this.describe())
+  }
+}
+
+function portOf(url: string | undefined, standard: number): number {
+  return Number((url && new URL(url).port) || standard)
+}

@@ -1,0 +1,134 @@
+// `make up`: one cluster in the checkout's .run/, in the foreground, until Ctrl-C or `make down`.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cluster, startCluster } from './cluster.ts'
+import { probePort } from './ports.ts'
+import { findPostgresBinaries } from './postgres-binaries.ts'
+import { stopLeftovers } from './process-identity.ts'
+import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
+import { createLinePrinter } from './terminal.ts'
+import { forgetTokenKey, saveTokenKey } from './token-key.ts'
+import { findTool, HAPROXY, REDIS } from './tools.ts'
+import { UserError } from './user-error.ts'
+
+/** What an unclean end left behind gets this long to end by itself. */
+const LEFTOVER_GRACE_MS = 5_000
+/** Contract: "Service Port". */
+const STANDARD_PORT = 8093
+
+/** Runs a cluster until a signal ends it. Everything wrong with the machine or the settings is a {@link UserError}. */
+export async function up(runDir: string, env: NodeJS.ProcessEnv): Promise<void> {
+  mkdirSync(runDir, { recursive: true })
+  if (!becomeSupervisor(runDir)) {
+    console.log(`A cluster runs here already: ${runningUrl(runDir)} ("make down" stops it).`)
+    return
+  }
+  // `make up | head` closes our output; the cluster must then still be stopped in order.
+  process.stdout.on('error', () => {})
+  const ending = new AbortController()
+  const ended = onceSignalled(ending)
+  try {
+    const cluster = await start(runDir, env, ending.signal)
+    await ended
+    console.log('stopping')
+    await cluster.stop()
+  } catch (error) {
+    if (!ending.signal.aborted) throw error
+  } finally {
+    for (const file of ['cluster.json', 'haproxy.cfg']) rmSync(join(runDir, file), { force: true })
+    forgetTokenKey(runDir)
+    leaveSupervisor(runDir)
+  }
+}
+
+async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Cluster> {
+  const print = createLinePrinter(process.stdout)
+  const leftovers = await stopLeftovers(join(runDir, 'pids'), LEFTOVER_GRACE_MS)
+  if (leftovers.length > 0) console.log(`stopped what an unclean end left behind: ${leftovers.join(', ')}`)
+
+  const port = wholeNumber(env, 'PORT', STANDARD_PORT, 65_535)
+  const wanted = {
+    gateways: wholeNumber(env, 'GATEWAYS', 2, 64),
+    apis: wholeNumber(env, 'APIS', 1, 64),
+    workers: wholeNumber(env, 'WORKERS', 1, 64),
+  }
+  const refused = await probePort(port)
+  if (refused !== undefined) throw new UserError(portAdvice(port, refused))
+  await findEveryTool(env, print)
+
+  const cluster = await startCluster({
+    ...wanted,
+    port,
+    env: { NODE_ENV: 'development', ...env },
+    databaseUrl: env.DATABASE_URL || undefined,
+    redisUrl: env.REDIS_URL || undefined,
+    durable: true,
+    runDir,
+    log: print,
+    signal,
+  })
+  const foreignKey = Boolean(env.JWT_PUBLIC_KEY || env.JWKS_URL)
+  if (!foreignKey) {
+    saveTokenKey(runDir, { secret: cluster.jwtSecret, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE })
+  }
+  console.log(`ready: http://localhost:${port}`)
+  console.log(
+    foreignKey
+      ? 'token: from your auth service, whose key is configured'
+      : 'token: make token user=<uuid>   (without user: a new one; add name=, device=, scope= as you like)',
+  )
+  return cluster
+}
+
+/** All that is missing at once, a line each, instead of one after the other. */
+async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line: string) => void): Promise<void> {
+  const missing: string[] = []
+  const attempt = async (look: () => unknown) => {
+    try {
+      await look()
+    } catch (error) {
+      missing.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  if (!env.DATABASE_URL) await attempt(findPostgresBinaries)
+  if (!env.REDIS_URL) await attempt(() => findTool(REDIS, (line) => print('redis', line)))
+  await attempt(() => findTool(HAPROXY, (line) => print('edge', line)))
+  if (missing.length > 0) throw new UserError(missing.join('\n'))
+}
+
+/** Ctrl-C once ends everything in order, twice at once (the processes are killed as this one exits). */
+function onceSignalled(ending: AbortController): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = () => {
+      if (ending.signal.aborted) process.exit(130)
+      ending.abort()
+      resolve()
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  })
+}
+
+function wholeNumber(env: NodeJS.ProcessEnv, name: string, standard: number, most: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return standard
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < 1 || value > most) {
+    throw new UserError(`${name} must be a whole number from 1 to ${most}, not "${text}".`)
+  }
+  return value
+}
+
+function portAdvice(port: number, code: string): string {
+  if (code === 'EADDRINUSE') return `Port ${port} is taken. Free it or choose another one: PORT=9093 make up`
+  if (code === 'EACCES') return `Port ${port} is not allowed for you. Choose one above 1023: PORT=9093 make up`
+  return `Nobody can listen on port ${port} here (${code}). Choose another one: PORT=9093 make up`
+}
+
+function runningUrl(runDir: string): string {
+  try {
+    const { edge } = JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as { edge: { port: number } }
+    return `http://localhost:${edge.port}`
+  } catch {
+    return 'it is just starting or stopping'
+  }
+}
