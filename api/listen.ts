@@ -1,0 +1,69 @@
+/** Opens the API's two listeners and closes them in order. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { closePlatformLast } from '../core/context.ts'
+import { type Readiness, startProbeServer } from '../core/platform/probe-server.ts'
+import { createApiServer } from './server.ts'
+import type { ApiServices } from './services.ts'
+import { answerUnreadable } from './unreadable-request.ts'
+
+/** Longer than the edge keeps an idle connection (60 s), so that it never sends a request into one that just closes. */
+const KEEP_ALIVE_MS = 75_000
+/** Bodies are at most 64 KiB; who needs longer for one holds a connection for nothing. */
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADERS_TIMEOUT_MS = 10_000
+/**
+ * The edge asks for readiness every second and stops sending after the first 404; until then new requests are welcome.
+ * Outside production nobody waits for it.
+ */
+const PROBE_PERIOD_MS = 1_500
+const IDLE_SWEEP_MS = 50
+
+/**
+ * Serves until shutdown, whose steps are added here: not ready, then finish what is under way, then events, then stores.
+ * @throws when a port is taken
+ */
+export async function listen(services: ApiServices): Promise<{ port: number; metricsPort: number }> {
+  const { config, registry, shutdown, log } = services.platform
+  let readiness: Readiness = 'ready'
+  const server = createServer(createApiServer(services))
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.requestTimeout = REQUEST_TIMEOUT_MS
+  server.headersTimeout = HEADERS_TIMEOUT_MS
+  server.on('clientError', answerUnreadable)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.http.port, config.http.bindAddress, resolve)
+  })
+  const probes = await startProbeServer({
+    port: config.http.metricsPort,
+    bindAddress: config.http.bindAddress,
+    registry,
+    readiness: () => readiness,
+  })
+  const { port } = server.address() as AddressInfo
+  log.info({ port, metricsPort: probes.port }, 'listening')
+
+  shutdown.add('stop being ready', async () => {
+    readiness = 'draining'
+    if (config.production) await new Promise((resolve) => setTimeout(resolve, PROBE_PERIOD_MS))
+  })
+  shutdown.add('finish requests', () => finishRequests(server))
+  shutdown.add('publish events', () => services.calls.outbox.close())
+  shutdown.add('close probes', () => probes.close())
+  closePlatformLast(services.platform)
+  return { port, metricsPort: probes.port }
+}
+
+/** Takes no new connection, lets every request finish, and keeps no connection alive after its answer. */
+function finishRequests(server: Server): Promise<void> {
+  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
+  return new Promise((resolve) => {
+    // A connection whose answer was under way without that header is idle when it is done, and nobody closes it then.
+    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
+    server.close(() => {
+      clearInterval(sweep)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,46 @@
+/** The only way an error leaves the API: the contract's envelope. What is not an AppError tells nothing of itself. */
+import type { ErrorRequestHandler } from 'express'
+import type { Logger } from '../../core/platform/logger.ts'
+import { isDatabaseAway } from '../../core/platform/postgres.ts'
+import { AppError, errorBody } from '../../core/protocol/errors.ts'
+import { contextOf } from '../request-context.ts'
+
+/** Outages heal within seconds (a restarted Postgres, a failover); clients back off by themselves beyond that. */
+const RETRY_AFTER_SECONDS = 1
+
+export function errorHandler(log: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    const { requestId } = contextOf(request)
+    const refusal = asAppError(error)
+    if (refusal.status >= 500) {
+      const cause = refusal.cause ?? error
+      const level = refusal.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
+      log[level]({ requestId, code: refusal.code, err: describe(cause, level === 'error') }, 'request failed')
+    }
+    // Half a response cannot become another one; Express then closes the connection.
+    if (response.headersSent) return next(error)
+    if (refusal.status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS))
+    response.status(refusal.status).json(errorBody(refusal, requestId))
+  }
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (isDatabaseAway(error)) return new AppError('SERVICE_UNAVAILABLE', undefined, { cause: error })
+  return httpRefusal(error) ?? new AppError('INTERNAL_ERROR', undefined, { cause: error })
+}
+
+/** Faults that Express and its body reader find (`http-errors`): too large, unreadable encoding, malformed path. */
+function httpRefusal(error: unknown): AppError | undefined {
+  const status = error instanceof Error && 'status' in error ? error.status : undefined
+  if (status === 413) return new AppError('INVALID_REQUEST', 'The body is larger than 64 KiB', { status })
+  if (status === 415) return new AppError('INVALID_REQUEST', 'The content encoding is not supported', { status })
+  if (status === 400) return new AppError('INVALID_REQUEST', 'The request cannot be read', { cause: error })
+  return undefined
+}
+
+/** A stack only where it is ours to repair. Messages of the database may quote SQL, never what a client sent to others. */
+function describe(cause: unknown, withStack: boolean): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return withStack ? (cause.stack ?? cause.message) : cause.message
+}

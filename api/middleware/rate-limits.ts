@@ -1,0 +1,54 @@
+/** Which limit guards which route (contract, "Rate Limits"), and how its state is told. */
+import type { RequestHandler, Response } from 'express'
+import type { Platform } from '../../core/context.ts'
+import { RateLimiter, type RateVerdict } from '../../core/platform/rate-limiter.ts'
+import { AppError } from '../../core/protocol/errors.ts'
+import type { ApiMetrics } from '../api-metrics.ts'
+import { identityOf } from '../request-context.ts'
+
+export type LimitName = 'initiate' | 'presence' | 'history'
+
+/** Makes the guard of a route. Routes without a limit for users name none: `calls:manage` has a limit of its own everywhere. */
+export type RateLimitGuard = (name?: LimitName) => RequestHandler
+
+export function rateLimits({ config, redis }: Platform, metrics: ApiMetrics): RateLimitGuard {
+  const { initiatePerMinute, presencePerMinute, historyPerMinute, managePerMinute } = config.rateLimits
+  const limiter = (name: string, perMinute: number) =>
+    new RateLimiter(redis, { keyPrefix: config.redis.keyPrefix, name, perMinute })
+  const limiters = {
+    initiate: limiter('initiate', initiatePerMinute),
+    presence: limiter('presence', presencePerMinute),
+    history: limiter('history', historyPerMinute),
+    manage: limiter('manage', managePerMinute),
+  }
+  return (name) => async (request, response, next) => {
+    const { userId, manages } = identityOf(request)
+    const applied = manages ? 'manage' : name
+    if (applied !== undefined) {
+      const verdict = await limiters[applied].take(userId)
+      tell(response, verdict)
+      if (!verdict.allowed) {
+        metrics.limited(applied)
+        response.set('Retry-After', String(wholeSeconds(verdict)))
+        throw new AppError('RATE_LIMITED', undefined, {
+          details: { limit: verdict.limit, retry_after_seconds: wholeSeconds(verdict) },
+        })
+      }
+    }
+    next()
+  }
+}
+
+/** The header names that most servers send (IETF draft "RateLimit header fields", up to version 06). */
+function tell(response: Response, verdict: RateVerdict): void {
+  response.set({
+    'RateLimit-Limit': String(verdict.limit),
+    'RateLimit-Remaining': String(verdict.remaining),
+    'RateLimit-Reset': String(wholeSeconds(verdict)),
+  })
+}
+
+/** Rounded up: a client that waits so long is let in. */
+function wholeSeconds({ resetMs }: RateVerdict): number {
+  return Math.max(1, Math.ceil(resetMs / 1000))
+}

@@ -1,0 +1,43 @@
+/** The Express application: every middleware and router, in the order in which a request meets them. */
+import express, { type Express } from 'express'
+import { AppError } from '../core/protocol/errors.ts'
+import { createGuards } from './guards.ts'
+import { crossOrigin } from './middleware/cross-origin.ts'
+import { errorHandler } from './middleware/error-handler.ts'
+import { refuseOtherMethods } from './middleware/method-not-allowed.ts'
+import { requestId } from './middleware/request-id.ts'
+import { requestLog } from './middleware/request-log.ts'
+import { apiHeaders } from './middleware/security-headers.ts'
+import { callRoutes } from './routes/calls.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { healthRoutes } from './routes/health.ts'
+import { iceRoutes } from './routes/ice.ts'
+import { presenceRoutes } from './routes/presence.ts'
+import type { ApiServices } from './services.ts'
+
+export function createApiServer(services: ApiServices): Express {
+  const { config, log } = services.platform
+  const guards = createGuards(services)
+  const app = express()
+  app.disable('x-powered-by')
+  // Nothing here is worth revalidating: answers are small, private and not to be stored.
+  app.disable('etag')
+  app.enable('case sensitive routing')
+  // The edge is the one proxy whose forwarding headers count.
+  app.set('trust proxy', 1)
+
+  app.use(requestId())
+  app.use(requestLog(log, services.metrics))
+  app.use(apiHeaders())
+  app.use(crossOrigin(config.http.corsOrigins))
+  app.use(refuseOtherMethods(healthRoutes(services)))
+  app.use(refuseOtherMethods(callRoutes(services, guards)))
+  app.use(refuseOtherMethods(presenceRoutes(services, guards)))
+  app.use(refuseOtherMethods(iceRoutes(services, guards)))
+  if (config.http.docsEnabled) app.use(refuseOtherMethods(docsRoutes()))
+  app.use(() => {
+    throw new AppError('NOT_FOUND', 'There is nothing at this path')
+  })
+  app.use(errorHandler(log))
+  return app
+}
