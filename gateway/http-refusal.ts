@@ -19,6 +19,7 @@ function render(request: IncomingMessage, error: AppError): { headers: Record<st
       'X-Request-Id': requestId,
       ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {}),
       ...(error.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+      ...(error.status === 426 ? { Upgrade: 'websocket' } : {}),
       Connection: 'close',
     },
     body,

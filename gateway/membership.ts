@@ -98,7 +98,7 @@ export class Membership {
     peer.versions.set(call.id, call.status.version)
   }
 
-  /** Takes the seat again that a wiped Redis forgot, or that was taken for dead. Nobody is told; nothing is skipped. */
+  /** Takes the seat again that a wiped Redis forgot, or that was buried with this node. Nothing is skipped. */
   async restore(call: LocalCall, peer: Peer): Promise<void> {
     const alreadyHeld = peer.held !== undefined
     peer.held ??= []
@@ -111,6 +111,8 @@ export class Membership {
     }
     if (peer.closed || peer.roomState !== 'joined') return
     call.present = joined.present
+    call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
+    if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
     this.#deps.delivery.replay(call, peer, {
       epoch: joined.epoch,
       last: joined.last,
@@ -161,6 +163,11 @@ export class Membership {
       if (due <= Date.now()) this.#graces.delete(key)
       else await this.#deps.store.restoreGrace(callId, side, due)
     }
+  }
+
+  /** Whether Redis knows of every seat given up so far. */
+  get isSettled(): boolean {
+    return this.#leaving.size === 0
   }
 
   /** Resolves when Redis knows of every seat given up so far. */

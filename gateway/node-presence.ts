@@ -5,12 +5,12 @@
 import type { Logger } from '../core/platform/logger.ts'
 import { type GuardedRedis, settled } from '../core/platform/redis.ts'
 import type { Connections } from '../core/presence/connections.ts'
-import { CLOSE } from '../core/protocol/signaling.ts'
 import { parseInbox } from '../core/rooms/inbox.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
+import type { Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 
 /** Longest wait of a starting node for Redis. */
@@ -32,6 +32,8 @@ interface NodePresenceDeps {
   beatMs: number
   /** The subscription was interrupted: events of other processes may have passed by. */
   onInterrupted(): void
+  /** A newer connection of the same device took this one's place, on whatever node. */
+  onReplaced(peer: Peer): void
   log: Logger
 }
 
@@ -95,7 +97,8 @@ export class NodePresence {
     this.#inboxNumber = number
     for (const item of items) {
       if (item.kind === 'replaced') {
-        this.#deps.registry.peers.get(item.connectionId)?.close(CLOSE.REPLACED, 'replaced by a newer connection')
+        const peer = this.#deps.registry.peers.get(item.connectionId)
+        if (peer !== undefined) this.#deps.onReplaced(peer)
         continue
       }
       const call = this.#deps.registry.calls.get(item.callId)

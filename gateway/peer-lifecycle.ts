@@ -61,7 +61,11 @@ export class PeerLifecycle {
   #expireWithToken(peer: Peer): void {
     const ms = peer.identity.expiresAt.getTime() - Date.now()
     if (ms > TIMER_MAX_MS) return
-    const timer = setTimeout(() => peer.close(CLOSE.TOKEN_EXPIRED, 'token expired'), Math.max(0, ms))
+    const expired = new AppError('UNAUTHORIZED', 'The token has expired')
+    const timer = setTimeout(
+      () => this.#deps.signaling.refuse(peer, expired, undefined, CLOSE.TOKEN_EXPIRED),
+      Math.max(0, ms),
+    )
     this.#expiries.set(peer, timer)
   }
 

@@ -1,6 +1,6 @@
 /** Wires one gateway node: its HTTP port with both socket transports, its place in the cluster, and its orderly end. */
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
 import type { CallService } from '../core/calls/call-service.ts'
@@ -11,6 +11,7 @@ import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
 import { ADAPTER_KEY } from '../core/protocol/cluster-events.ts'
 import { AppError } from '../core/protocol/errors.ts'
+import { CLOSE } from '../core/protocol/signaling.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
@@ -31,6 +32,8 @@ import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketi
 
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
+
+const REPLACED = 'A newer connection of this device has taken over'
 
 export interface Gateway {
   port: number
@@ -58,7 +61,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, log)
   const control = new ControlEvents({ registry, store, calls, log })
-  const node = new NodePresence({
+  const node: NodePresence = new NodePresence({
     nodeId,
     store,
     connections,
@@ -69,6 +72,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     subscriber,
     beatMs: config.nodes.beatMs,
     onInterrupted: () => void control.rereadAll(),
+    onReplaced: (peer) => signaling.refuse(peer, new AppError('CONFLICT', REPLACED), undefined, CLOSE.REPLACED),
     log,
   })
   const onForgotten = (call: LocalCall) => {
@@ -92,7 +96,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const onGone = (userId: string) => lastSeen.gone(userId)
   const lifecycle = new PeerLifecycle({ registry, handshakes, membership, signaling, store, metrics, onGone, log })
 
-  const http = createServer((request, response) => refuseRequest(request, response, new AppError('NOT_FOUND')))
+  const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
   const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: ADAPTER_KEY }))
@@ -117,7 +121,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
 
   shutdown.add('move peers to other nodes', () => drain.run())
   shutdown.add('tell the room store', () => giveUpAfter(FAREWELL_MS, membership.settled()))
-  shutdown.add('leave the cluster', () => node.stop(true))
+  // A seat that could not be given up is taken from the dead: the node must stay known until its lease is over.
+  shutdown.add('leave the cluster', () => node.stop(membership.isSettled))
   shutdown.add('write what postgres must know', () =>
     giveUpAfter(FAREWELL_MS, Promise.all([record.close(), lastSeen.stop()])),
   )
@@ -126,6 +131,12 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     for (const client of [subscriber, adapterSubscriber, adapterPublisher]) client.disconnect()
   })
   return { port, drain }
+}
+
+/** A raw path asked for without an upgrade is known, but serves WebSockets alone (RFC 9110 section 15.5.22). */
+function notASocket(request: IncomingMessage): AppError {
+  if (!request.url?.startsWith('/ws/')) return new AppError('NOT_FOUND')
+  return new AppError('INVALID_REQUEST', 'This path serves WebSocket connections', { status: 426 })
 }
 
 /** Raw paths are ours; Socket.IO takes its own; anything else gets an HTTP answer, where Engine.IO would just hang up. */

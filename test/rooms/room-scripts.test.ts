@@ -282,6 +282,21 @@ describe('room scripts', () => {
     expect(Number(await redis.zscore(`${PREFIX}graces`, `${shared}|a`))).to.be.closeTo(beat + 2_000, 100)
   })
 
+  it('announces a user again whose node was taken for dead, not one that a wipe forgot', async () => {
+    const call = randomUUID()
+    await join(two, seat(call, 'b'))
+    const mine = seat(call, 'a')
+    const { epoch } = await join(one, mine)
+    await one.leave(mine, 'clean', 0, NOTHING)
+
+    const buried = await one.join(mine, 'restore', epoch, 0)
+    await redis.flushall()
+    const wiped = await one.join(mine, 'restore', '1', 0)
+
+    expect([buried.first, wiped.first]).to.deep.equal([true, false])
+    expect(wiped.version).to.be.greaterThan(buried.version - 1)
+  })
+
   it('counts the connections of a user on living nodes only', async () => {
     const connections = new Connections(redis, PREFIX, 8000)
     const user = randomUUID()

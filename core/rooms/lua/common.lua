@@ -20,7 +20,8 @@ end
 -- A room that was never there, expired, or was wiped starts a new epoch: numbers of another epoch mean nothing here.
 local function open_room(call)
   local epoch = string.format('%.0f', now_ms())
-  redis.call('HSET', key('room', call), 'e', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0)
+  -- The version of who is present goes on from the clock, so that it rises across a wipe, too.
+  redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0)
   redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
   return epoch
 end
