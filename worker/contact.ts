@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import type { RoomView } from '../core/calls/call-deadlines.ts'
 import type { Database } from '../core/platform/postgres.ts'
 import { within } from '../core/platform/redis.ts'
 
@@ -41,15 +42,35 @@ export class Contact {
   /** Asks both stores. Never rejects. */
   async probe(): Promise<void> {
     const startedAt = this.#now()
-    const [postgres, redis] = await Promise.allSettled([this.#probes.postgres(), this.#probes.redis()])
-    if (postgres.status === 'rejected' || redis.status === 'rejected') {
+    const redis = this.#probes.redis().then((kept) => {
+      // At once: a judge may be just about to look, and the other store may answer later.
+      if (!kept) this.#unbrokenSince = undefined
+    })
+    const answers = await Promise.allSettled([this.#probes.postgres(), redis])
+    if (answers.some(({ status }) => status === 'rejected')) {
       this.#unbrokenSince = undefined
       return
     }
+    if (this.#hasBeenSilent(startedAt)) this.#unbrokenSince = undefined
     const now = this.#now()
-    if (!redis.value || this.#hasBeenSilent(startedAt)) this.#unbrokenSince = now
     this.#unbrokenSince ??= now
     this.#lastGoodAt = now
+  }
+
+  /**
+   * A view of rooms that is fit to conclude from: the stores are asked again after the look, so that not even a Redis
+   * that was wiped a moment ago passes for empty rooms.
+   * @throws where contact is not unbroken
+   */
+  guard(rooms: RoomView): RoomView {
+    return {
+      hasConnectedPeer: async (callIds) => {
+        const seen = await rooms.hasConnectedPeer(callIds)
+        await this.probe()
+        if (!this.isUnbroken) throw new Error('the rooms were seen without unbroken contact')
+        return seen
+      },
+    }
   }
 
   #hasBeenSilent(now: number): boolean {

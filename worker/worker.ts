@@ -26,16 +26,16 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
   const { keyPrefix } = config.redis
   const { leaseMs } = config.nodes
   const { sweepIntervalMs } = config.worker
+  const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
   const calls = new CallService({
     db,
     config: { ...config.calls, publicUrl: config.http.publicUrl },
     events: new CallEvents(redis),
-    rooms: new RoomDirectory(redis, keyPrefix, leaseMs),
+    rooms: contact.guard(new RoomDirectory(redis, keyPrefix, leaseMs)),
     log,
     registry,
   })
   const keeper = new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs: config.signaling.reconnectGraceMs })
-  const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
   const sweeper = new Sweeper(
     [
       { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },

@@ -19,6 +19,8 @@ export function createDatabase(config: Config['postgres'], applicationName: stri
     },
     pool: { min: 0, max: config.poolMax, idleTimeoutMillis: 30_000, acquireTimeoutMillis: config.timeoutMs * 2 },
     acquireConnectionTimeout: config.timeoutMs,
+    // Knex would print what it also rejects with, as plain text among our JSON lines.
+    log: { warn: () => {}, error: () => {}, deprecate: () => {}, debug: () => {} },
   })
 }
 
