@@ -19,7 +19,7 @@ down: node_modules/.package-lock.json ## Stop the cluster of this checkout from 
 
 .PHONY: status
 status: node_modules/.package-lock.json ## Show what runs, and whether it is ready
-	@$(CLUSTER) status
+	@$(CLUSTER) status || true
 
 .PHONY: token
 token: node_modules/.package-lock.json ## Print a token for the running cluster (user=<uuid>, name=, device=, scope=)

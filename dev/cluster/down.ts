@@ -7,7 +7,7 @@ import { forgetTokenKey } from './token-key.ts'
 
 /** Longer than an ordered stop can take: its members have 25 s, the stores 15 s. */
 const SUPERVISOR_GRACE_MS = 45_000
-const LEFTOVER_GRACE_MS = 5_000
+const LEFTOVER_GRACE_MS = 2_000
 
 /** Returns when no process of the run folder is left. */
 export async function down(runDir: string): Promise<void> {

@@ -3,7 +3,7 @@
 // Postgres refuses to run as root, and npm packages may lie where no other user can reach (a checkout under a 0700
 // home). As root it therefore runs as `nobody`, from a copy of its binaries where that is needed.
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { copyTree, moveInto, openToAll, ownFolder } from './folders.ts'
 
@@ -92,10 +92,12 @@ function sharedFolder(origin: string): string {
 /** Whether {@link postgresUser} may read this path, by the permissions "for others" from the root down. */
 function reachable(path: string): boolean {
   if (!postgresUser()) return true
-  for (let at = path; ; at = dirname(at)) {
+  // npm workspaces and people link node_modules; what counts is where it really is.
+  const real = realpathSync(path)
+  for (let at = real; ; at = dirname(at)) {
     const { mode } = statSync(at)
     // A folder needs "search" (and read, where it is the goal); a binary needs "read" and "execute".
-    const needed = at === path ? 0o005 : 0o001
+    const needed = at === real ? 0o005 : 0o001
     if ((mode & needed) !== needed) return false
     if (at === dirname(at)) return true
   }

@@ -12,7 +12,7 @@ import { findTool, HAPROXY, REDIS } from './tools.ts'
 import { UserError } from './user-error.ts'
 
 /** What an unclean end left behind gets this long to end by itself. */
-const LEFTOVER_GRACE_MS = 5_000
+const LEFTOVER_GRACE_MS = 2_000
 /** Contract: "Service Port". */
 const STANDARD_PORT = 8093
 

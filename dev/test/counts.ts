@@ -1,0 +1,27 @@
+// What a run of checks and tests came to, and the one line that says it.
+
+export interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** The closing line, which machines read too: `12 passed, 1 failed`, with `, 2 skipped` only where some were. */
+export function formatCounts({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}
+
+/** Reads back {@link formatCounts}; `undefined` for any other line. */
+export function parseCounts(line: string): Counts | undefined {
+  const match = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line.trim())
+  return match ? { passed: Number(match[1]), failed: Number(match[2]), skipped: Number(match[3] ?? 0) } : undefined
+}
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }
+}
+
+/** A skipped test proves nothing, so where nobody watches (`CI=true`) it fails the run. */
+export function isGood({ failed, skipped }: Counts, ci: boolean): boolean {
+  return failed === 0 && (skipped === 0 || !ci)
+}
