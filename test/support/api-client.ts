@@ -1,4 +1,7 @@
-/** The public REST API as a typed client: one method for each route, nothing thrown for a refusal. */
+/**
+ * The public REST API as a typed client: one method for each route, nothing thrown for a refusal. What is thrown for is a
+ * response that the OpenAPI document does not describe: every test holds the API to its document by using it.
+ */
 import { randomUUID } from 'node:crypto'
 import type { ErrorBody } from '../../core/protocol/errors.ts'
 import type {
@@ -18,6 +21,7 @@ import type {
   Visibility,
 } from '../../core/protocol/http.ts'
 import type { CallType } from '../../core/protocol/signaling.ts'
+import { assertDocumented } from './openapi-contract.ts'
 import { mintToken, type TokenClaims } from './tokens.ts'
 
 export interface ApiResponse<T> {
@@ -127,6 +131,8 @@ export class ApiClient {
     })
     const text = await response.text()
     const body = isJson(response) && text !== '' ? JSON.parse(text) : undefined
+    const { status, headers: answered } = response
+    assertDocumented({ method, path, status, headers: answered, body })
     return {
       status: response.status,
       headers: response.headers,
