@@ -61,7 +61,7 @@ const historyQuery = z.strictObject({
 })
 
 export function parseInitiate(request: Request) {
-  const body = read(initiateBody, parseJson(request))
+  const body = readInitiate(parseJson(request))
   if (body.caller_id === body.callee_id)
     throw invalid([{ field: 'callee_id', message: 'must be another user than caller_id' }])
   return { callerId: body.caller_id, calleeId: body.callee_id, type: body.call_type }
@@ -145,17 +145,23 @@ function read<T>(schema: z.ZodType<T>, value: unknown): T {
   throw invalid(result.error.issues.flatMap(faultsOf))
 }
 
+/** A wrong `call_type` has a code of its own in the contract, whatever else is wrong with the call. */
+function readInitiate(value: unknown): z.infer<typeof initiateBody> {
+  const result = initiateBody.safeParse(value)
+  if (result.success) return result.data
+  const faults = result.error.issues.flatMap(faultsOf)
+  const type = faults.find(({ field }) => field === 'call_type')
+  if (type === undefined) throw invalid(faults)
+  throw invalid([type, ...faults.filter((fault) => fault !== type)], 'INVALID_CALL_TYPE')
+}
+
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((field) => ({ field, message: 'is not known' }))
   if (issue.path.length === 0) return [{ field: 'body', message: 'must be a JSON object' }]
   return [{ field: issue.path.join('.'), message: issue.message }]
 }
 
-/** A wrong `call_type` has a code of its own in the contract, whatever else is wrong. */
-function invalid(fields: Fault[]): AppError {
+function invalid(fields: Fault[], code: 'INVALID_REQUEST' | 'INVALID_CALL_TYPE' = 'INVALID_REQUEST'): AppError {
   const [first] = fields
-  const wrongType = fields.some(({ field, message }) => field === 'call_type' && message !== 'is not known')
-  const code = wrongType ? 'INVALID_CALL_TYPE' : 'INVALID_REQUEST'
-  const told = wrongType ? fields.find(({ field }) => field === 'call_type') : first
-  return new AppError(code, told && `${told.field} ${told.message}`, { details: { field: told?.field, fields } })
+  return new AppError(code, first && `${first.field} ${first.message}`, { details: { field: first?.field, fields } })
 }

@@ -1,0 +1,476 @@
+import { randomUUID } from 'node:crypto'
+import { expect } from 'chai'
+import type { Cluster } from '../../dev/cluster/cluster.ts'
+import { connect, createUser, ring, type TestUser } from '../support/api-client.ts'
+import { sharedCluster } from '../support/clusters.ts'
+import { mintManagerToken } from '../support/tokens.ts'
+
+describe('calls over HTTP', () => {
+  let cluster: Cluster
+  before(async function () {
+    this.timeout(60_000)
+    cluster = await sharedCluster()
+  })
+  /** The caller talks to one API process, the callee to another: what one writes the other must see. */
+  const pair = (): [TestUser, TestUser] => [
+    createUser(cluster.api(0).url, cluster.jwtSecret),
+    createUser(cluster.api(1).url, cluster.jwtSecret),
+  ]
+  const backend = (user: TestUser) => user.api.as(mintManagerToken(cluster.jwtSecret))
+
+  describe('POST /calls/initiate', () => {
+    it('makes a call that rings until its deadline', async () => {
+      const [caller, callee] = pair()
+      const before = Date.now()
+
+      const initiated = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id, call_type: 'video' })
+
+      expect(initiated.status).to.equal(201)
+      const { call_id, created_at, expires_at, signaling_url } = initiated.body
+      expect(initiated.body.status).to.equal('connecting')
+      expect(signaling_url).to.equal(`${cluster.env.PUBLIC_URL?.replace('http', 'ws')}/ws/signaling/${call_id}`)
+      expect(Date.parse(created_at)).to.be.within(before - 1000, Date.now() + 1000)
+      expect(Date.parse(expires_at) - Date.parse(created_at)).to.equal(45_000)
+    })
+
+    it('takes ids in any letter case and answers them in lower case', async () => {
+      const [caller, callee] = pair()
+
+      const initiated = await caller.api.initiate({
+        caller_id: caller.id.toUpperCase(),
+        callee_id: callee.id.toUpperCase(),
+      })
+      const status = await callee.api.status(initiated.body.call_id.toUpperCase())
+
+      expect(initiated.status).to.equal(201)
+      expect(status.body.call_id).to.equal(initiated.body.call_id)
+      expect(status.body.participants.map((participant) => participant.user_id)).to.deep.equal([caller.id, callee.id])
+    })
+
+    it('never lets the Host header into the signaling URL', async () => {
+      const [caller, callee] = pair()
+
+      const initiated = await caller.api.request<{ signaling_url: string }>('POST', '/api/v1/calls/initiate', {
+        body: { caller_id: caller.id, callee_id: callee.id, call_type: 'voice' },
+        headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example' },
+      })
+
+      expect(initiated.status).to.equal(201)
+      expect(initiated.text).not.to.contain('evil')
+    })
+
+    it('refuses a caller who is in a live call, naming it', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+
+      const again = await caller.api.initiate({ caller_id: caller.id, callee_id: randomUUID() })
+
+      expect(again.status).to.equal(409)
+      expect(again.error?.code).to.equal('USER_ALREADY_IN_CALL')
+      expect(again.error?.details).to.deep.equal({ call_id: callId })
+    })
+
+    it('refuses a callee who is in a live call, without naming it', async () => {
+      const [caller, callee] = pair()
+      const [third] = pair()
+      await ring(caller, callee)
+
+      const refused = await third.api.initiate({ caller_id: third.id, callee_id: callee.id })
+
+      expect(refused.status).to.equal(409)
+      expect(refused.error?.code).to.equal('USER_ALREADY_IN_CALL')
+      expect(refused.error?.details).to.equal(undefined)
+    })
+
+    it('refuses a callee who has set himself offline, until he is online again', async () => {
+      const [caller, callee] = pair()
+      await callee.api.setPresence({ status: 'offline' })
+
+      const refused = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id })
+      await callee.api.setPresence({ status: 'online' })
+      const rings = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id })
+
+      expect(refused.status).to.equal(409)
+      expect(refused.error?.code).to.equal('USER_NOT_AVAILABLE')
+      expect(rings.status).to.equal(201)
+    })
+
+    it('lets nobody call in the name of another, except a backend', async () => {
+      const [caller, callee] = pair()
+      const body = { caller_id: caller.id, callee_id: callee.id }
+
+      const forged = await callee.api.initiate({ caller_id: caller.id, callee_id: randomUUID() })
+      const acted = await backend(caller).initiate(body)
+
+      expect(forged.status).to.equal(403)
+      expect(forged.error?.code).to.equal('FORBIDDEN')
+      expect(acted.status).to.equal(201)
+    })
+  })
+
+  describe('PUT /calls/:id/answer', () => {
+    it('makes the call active for both', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+
+      const answered = await callee.api.answer(callId, { user_id: callee.id })
+
+      expect(answered.status).to.equal(200)
+      expect(answered.body.call_id).to.equal(callId)
+      expect(answered.body.status).to.equal('active')
+      const [first, second] = answered.body.participants
+      expect(first).to.include({ user_id: caller.id, role: 'caller' })
+      expect(second).to.include({ user_id: callee.id, role: 'callee' })
+      expect(Date.parse(second?.joined_at ?? '')).to.be.at.least(Date.parse(first?.joined_at ?? ''))
+    })
+
+    it('answers the same device again with the same body, another with CONFLICT', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+
+      const first = await callee.api.answer(callId, { user_id: callee.id, device_id: 'phone' })
+      const again = await callee.api.answer(callId, { user_id: callee.id, device_id: 'phone' })
+      const other = await callee.api.answer(callId, { user_id: callee.id, device_id: 'tablet' })
+      const none = await callee.api.answer(callId, { user_id: callee.id })
+
+      expect(again.status).to.equal(200)
+      expect(again.body).to.deep.equal(first.body)
+      for (const refused of [other, none]) {
+        expect(refused.status).to.equal(409)
+        expect(refused.error?.code).to.equal('CONFLICT')
+      }
+    })
+
+    it("knows the device from the token's device_id, or else its jti", async () => {
+      for (const claims of [{ device_id: 'laptop' }, { jti: 'session-1' }]) {
+        const [caller] = pair()
+        const callee = createUser(cluster.api(1).url, cluster.jwtSecret, claims)
+        const callId = await ring(caller, callee)
+
+        const first = await callee.api.answer(callId, { user_id: callee.id })
+        const again = await callee.api.answer(callId, { user_id: callee.id })
+        const elsewhere = createUser(cluster.api(0).url, cluster.jwtSecret, { sub: callee.id, device_id: 'phone' })
+        const other = await elsewhere.api.answer(callId, { user_id: callee.id })
+
+        expect([first.status, again.status, other.status]).to.deep.equal([200, 200, 409])
+      }
+    })
+
+    it('is for the callee alone, or a backend in his name', async () => {
+      const [caller, callee] = pair()
+      const [stranger] = pair()
+      const callId = await ring(caller, callee)
+
+      const byCaller = await caller.api.answer(callId, { user_id: caller.id })
+      const byStranger = await stranger.api.answer(callId, { user_id: stranger.id })
+      const forged = await stranger.api.answer(callId, { user_id: callee.id })
+      const byBackend = await backend(caller).answer(callId, { user_id: callee.id })
+
+      for (const refused of [byCaller, byStranger, forged]) {
+        expect(refused.status).to.equal(403)
+        expect(refused.error?.code).to.equal('FORBIDDEN')
+      }
+      expect(byBackend.status).to.equal(200)
+    })
+
+    it('finds no unknown call, and no call that is over', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+      await caller.api.end(callId)
+
+      const over = await callee.api.answer(callId, { user_id: callee.id })
+      const unknown = await callee.api.answer(randomUUID(), { user_id: callee.id })
+
+      expect([over.status, over.error?.code]).to.deep.equal([409, 'CALL_ALREADY_ENDED'])
+      expect([unknown.status, unknown.error?.code]).to.deep.equal([404, 'CALL_NOT_FOUND'])
+    })
+  })
+
+  describe('DELETE /calls/:id', () => {
+    const endings = [
+      { answered: false, by: 'caller', reason: 'user_hangup', status: 'ended', end: 'canceled', history: 'missed' },
+      { answered: false, by: 'callee', reason: 'user_hangup', status: 'ended', end: 'declined', history: 'missed' },
+      { answered: false, by: 'caller', reason: 'timeout', status: 'ended', end: 'no_answer', history: 'missed' },
+      {
+        answered: false,
+        by: 'callee',
+        reason: 'connection_failed',
+        status: 'failed',
+        end: 'connection_failed',
+        history: 'failed',
+      },
+      { answered: true, by: 'caller', reason: 'user_hangup', status: 'ended', end: 'hangup', history: 'completed' },
+      { answered: true, by: 'callee', reason: 'timeout', status: 'ended', end: 'timeout', history: 'completed' },
+      {
+        answered: true,
+        by: 'callee',
+        reason: 'connection_failed',
+        status: 'failed',
+        end: 'connection_failed',
+        history: 'failed',
+      },
+    ] as const
+    for (const { answered, by, reason, status, end, history } of endings) {
+      it(`${answered ? 'after' : 'before'} the answer, ${reason} of the ${by}: ${status}, ${end}, ${history}`, async () => {
+        const [caller, callee] = pair()
+        const callId = await (answered ? connect : ring)(caller, callee, 'video')
+        const ender = by === 'caller' ? caller : callee
+
+        const ended = await ender.api.end(callId, { user_id: ender.id, reason })
+
+        expect(ended.status).to.equal(200)
+        expect(ended.body).to.include({ call_id: callId, status, end_reason: end, duration: 0 })
+        const seen = await caller.api.status(callId)
+        expect(seen.body).to.include({ status, end_reason: end, ended_at: ended.body.ended_at })
+        expect(seen.body.participants.map((participant) => participant.connection_status)).to.deep.equal([
+          'disconnected',
+          'disconnected',
+        ])
+        for (const user of [caller, callee]) {
+          const past = await user.api.history(user.id)
+          expect(past.body.calls[0]).to.include({ call_id: callId, status: history, end_reason: end, type: 'video' })
+          expect((await user.api.activeCalls(user.id)).body.active_calls).to.deep.equal([])
+        }
+      })
+    }
+
+    it('needs no body: the token says who, and the reason is a hang-up', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+
+      const ended = await callee.api.end(callId)
+
+      expect(ended.body).to.include({ status: 'ended', end_reason: 'declined' })
+    })
+
+    it('takes null for what is left out', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+
+      const ended = await caller.api.request('DELETE', `/api/v1/calls/${callId}`, {
+        body: { user_id: null, reason: null },
+      })
+
+      expect(ended.body).to.include({ status: 'ended', end_reason: 'canceled' })
+    })
+
+    it('is for participants alone, or a backend in the name of one', async () => {
+      const [caller, callee] = pair()
+      const [stranger] = pair()
+      const callId = await ring(caller, callee)
+
+      const refused = [
+        await stranger.api.end(callId),
+        await stranger.api.end(callId, { user_id: caller.id }),
+        await callee.api.end(callId, { user_id: caller.id }),
+        await backend(caller).end(callId),
+      ]
+      const ended = await backend(caller).end(callId, { user_id: callee.id })
+
+      for (const { status, error } of refused) expect([status, error?.code]).to.deep.equal([403, 'FORBIDDEN'])
+      expect(ended.body).to.include({ status: 'ended', end_reason: 'declined' })
+    })
+
+    it('ends a call once', async () => {
+      const [caller, callee] = pair()
+      const callId = await connect(caller, callee)
+      await caller.api.end(callId)
+
+      const again = await callee.api.end(callId)
+      const unknown = await callee.api.end(randomUUID())
+
+      expect([again.status, again.error?.code]).to.deep.equal([409, 'CALL_ALREADY_ENDED'])
+      expect([unknown.status, unknown.error?.code]).to.deep.equal([404, 'CALL_NOT_FOUND'])
+    })
+  })
+
+  describe('GET /calls/:id/status', () => {
+    it('tells what a ringing call is', async () => {
+      const [caller, callee] = pair()
+      const initiated = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id, call_type: 'video' })
+
+      const seen = await callee.api.status(initiated.body.call_id)
+
+      expect(seen.status).to.equal(200)
+      expect(seen.body).to.deep.equal({
+        call_id: initiated.body.call_id,
+        status: 'connecting',
+        type: 'video',
+        initiated_by: caller.id,
+        started_at: initiated.body.created_at,
+        duration: 0,
+        participants: [
+          {
+            user_id: caller.id,
+            role: 'caller',
+            joined_at: initiated.body.created_at,
+            connection_status: 'connecting',
+          },
+          { user_id: callee.id, role: 'callee', joined_at: null, connection_status: 'connecting' },
+        ],
+        version: 1,
+        expires_at: initiated.body.expires_at,
+      })
+    })
+
+    it('shows an active call with the time of its answer', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee)
+      const answered = await callee.api.answer(callId, { user_id: callee.id })
+
+      const seen = await caller.api.status(callId)
+
+      const joinedAt = answered.body.participants[1]?.joined_at
+      expect(seen.body).to.include({ status: 'active', version: 2, started_at: joinedAt })
+      expect(seen.body).not.to.have.any.keys('expires_at', 'ended_at', 'end_reason')
+    })
+
+    it('is for participants and backends', async () => {
+      const [caller, callee] = pair()
+      const [stranger] = pair()
+      const callId = await ring(caller, callee)
+
+      const refused = await stranger.api.status(callId)
+      const unknown = await stranger.api.status(randomUUID())
+
+      expect([refused.status, refused.error?.code]).to.deep.equal([403, 'FORBIDDEN'])
+      expect([unknown.status, unknown.error?.code]).to.deep.equal([404, 'CALL_NOT_FOUND'])
+      expect((await backend(caller).status(callId)).status).to.equal(200)
+    })
+  })
+
+  describe('GET /calls/user/:id/active', () => {
+    it('lists the live call of each participant', async () => {
+      const [caller, callee] = pair()
+      const callId = await ring(caller, callee, 'video')
+
+      const ofCaller = await caller.api.activeCalls(caller.id)
+      const ofCallee = await callee.api.activeCalls(callee.id)
+
+      expect(ofCaller.status).to.equal(200)
+      const entry = ofCaller.body.active_calls[0]
+      expect(entry).to.include({ call_id: callId, type: 'video', status: 'connecting' })
+      expect(entry?.other_participants).to.deep.equal([callee.id])
+      expect(ofCallee.body.active_calls[0]?.other_participants).to.deep.equal([caller.id])
+      await callee.api.answer(callId, { user_id: callee.id })
+      expect((await caller.api.activeCalls(caller.id)).body.active_calls[0]?.status).to.equal('active')
+    })
+
+    it('is for oneself and backends', async () => {
+      const [user, other] = pair()
+
+      expect((await user.api.activeCalls(user.id)).body).to.deep.equal({ active_calls: [] })
+      expect((await user.api.activeCalls(other.id)).error?.code).to.equal('FORBIDDEN')
+      expect((await backend(user).activeCalls(other.id)).status).to.equal(200)
+    })
+  })
+
+  describe('GET /calls/user/:id/history', () => {
+    it('holds what is over, newest first, and nothing live', async () => {
+      const [caller, callee] = pair()
+      const first = await connect(caller, callee)
+      await caller.api.end(first)
+      const second = await ring(callee, caller, 'video')
+      await caller.api.end(second)
+      const live = await ring(caller, callee)
+
+      const past = await caller.api.history(caller.id)
+
+      expect(past.status).to.equal(200)
+      expect(past.body.calls.map((call) => call.call_id)).to.deep.equal([second, first])
+      expect(past.text).not.to.contain(live)
+      expect(past.body.calls[0]).to.include({ type: 'video', status: 'missed', initiated_by: callee.id })
+      expect(past.body.calls[0]?.participants).to.deep.equal([callee.id, caller.id])
+      expect(past.body.pagination).to.deep.equal({ limit: 50, offset: 0, total: 2, has_more: false })
+    })
+
+    it('filters by type and status', async () => {
+      const [caller, callee] = pair()
+      const completed = await connect(caller, callee, 'video')
+      await caller.api.end(completed)
+      const missed = await ring(caller, callee, 'voice')
+      await caller.api.end(missed)
+      const failed = await ring(caller, callee, 'voice')
+      await caller.api.end(failed, { reason: 'connection_failed' })
+      const ids = async (query: Record<string, string>) =>
+        (await caller.api.history(caller.id, query)).body.calls.map((call) => call.call_id)
+
+      expect(await ids({ call_type: 'video' })).to.deep.equal([completed])
+      expect(await ids({ call_type: 'voice' })).to.deep.equal([failed, missed])
+      expect(await ids({ status: 'completed' })).to.deep.equal([completed])
+      expect(await ids({ status: 'missed' })).to.deep.equal([missed])
+      expect(await ids({ status: 'failed', call_type: 'voice' })).to.deep.equal([failed])
+      expect(await ids({ status: 'failed', call_type: 'video' })).to.deep.equal([])
+    })
+
+    it('pages by offset and by cursor, without a gap', async () => {
+      const [caller, callee] = pair()
+      const made: string[] = []
+      for (let index = 0; index < 5; index++) {
+        const callId = await ring(caller, callee)
+        await caller.api.end(callId)
+        made.unshift(callId)
+      }
+
+      const page = await caller.api.history(caller.id, { limit: 2, offset: 2 })
+      expect(page.body.calls.map((call) => call.call_id)).to.deep.equal(made.slice(2, 4))
+      expect(page.body.pagination).to.include({ limit: 2, offset: 2, total: 5, has_more: true })
+      const past = await caller.api.history(caller.id, { offset: 1000 })
+      expect(past.body.calls).to.deep.equal([])
+      expect(past.body.pagination).to.deep.equal({ limit: 50, offset: 1000, total: 5, has_more: false })
+
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const next = await caller.api.history(caller.id, { limit: 2, ...(cursor === undefined ? {} : { cursor }) })
+        seen.push(...next.body.calls.map((call) => call.call_id))
+        cursor = next.body.pagination.next_cursor
+        expect(next.body.pagination.has_more).to.equal(cursor !== undefined)
+      } while (cursor !== undefined)
+      expect(seen).to.deep.equal(made)
+    })
+
+    it('is for oneself and backends', async () => {
+      const [user, other] = pair()
+
+      expect((await user.api.history(other.id)).error?.code).to.equal('FORBIDDEN')
+      expect((await backend(user).history(other.id)).status).to.equal(200)
+    })
+
+    const wrong: Record<string, string>[] = [
+      { limit: '0' },
+      { limit: '201' },
+      { limit: '-1' },
+      { limit: 'ten' },
+      { limit: '1.5' },
+      { limit: '' },
+      { limit: '99999999999999999999' },
+      { offset: '-1' },
+      { offset: '99999999999' },
+      { call_type: 'fax' },
+      { status: 'active' },
+      { cursor: 'nonsense' },
+      { cursor: Buffer.from('not-a-date x').toString('base64url') },
+      { from: '2024-01-01' },
+    ]
+    for (const query of wrong) {
+      it(`refuses ${new URLSearchParams(query)}`, async () => {
+        const [user] = pair()
+
+        const refused = await user.api.history(user.id, query)
+
+        expect(refused.status).to.equal(400)
+        expect(refused.error?.code).to.equal('INVALID_REQUEST')
+        expect(refused.error?.details?.field).to.equal(Object.keys(query)[0])
+      })
+    }
+
+    it('refuses a parameter that is given twice', async () => {
+      const [user] = pair()
+
+      const refused = await user.api.request('GET', `/api/v1/calls/user/${user.id}/history?limit=1&limit=2`)
+
+      expect(refused.error?.details?.field).to.equal('limit')
+    })
+  })
+})
