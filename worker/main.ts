@@ -2,7 +2,10 @@
 import { closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
+import { settled } from '../core/platform/redis.ts'
 import { createWorker } from './worker.ts'
+
+const REDIS_PATIENCE_MS = 2000
 
 const platform = createPlatform(loadConfig('worker', process.env))
 const { config, log, registry, shutdown } = platform
@@ -14,6 +17,8 @@ const probes = await startProbeServer({
   // It serves nobody directly, so a store that is away does not make it unfit: it waits and catches up.
   readiness: () => (worker.running ? 'ready' : 'draining'),
 })
+// The first passes should not fail only because the connection is still being made.
+await settled(platform.redis, REDIS_PATIENCE_MS)
 worker.start()
 log.info({ metricsPort: probes.port }, 'worker started')
 

@@ -78,7 +78,9 @@ export class Sweeper {
       return true
     } catch (error) {
       this.#failures.inc({ sweep: name })
-      if (failuresBefore === 0) this.#log.warn({ sweep: name, err: (error as Error).message }, 'sweep failed')
+      const { message, cause } = error as Error
+      const err = cause instanceof Error ? cause.message : message
+      if (failuresBefore === 0) this.#log.warn({ sweep: name, err }, 'sweep failed')
       return false
     } finally {
       end()

@@ -2,8 +2,8 @@
 import type { CallService } from '../../core/calls/call-service.ts'
 import type { Sweep } from '../sweeper.ts'
 
-/** One statement ends so many: at 1,000 due calls a second two or three are needed for each half second. */
-const BATCH = 250
+/** One statement ends so many, in about 50 ms (measured): 1,000 due calls a second are one statement each half second. */
+const BATCH = 500
 
 export function unansweredCalls(calls: CallService, everyMs: number): Sweep {
   return {
