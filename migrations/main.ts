@@ -1,6 +1,7 @@
 /** Waits for the database, runs pending migrations and exits: 0 when the schema is the newest, 1 otherwise. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConfig } from '../core/platform/config.ts'
+import { type Config, loadConfig } from '../core/platform/config.ts'
+import { ConfigError } from '../core/platform/environment.ts'
 import { createLogger } from '../core/platform/logger.ts'
 import { createDatabase, isDatabaseAway } from '../core/platform/postgres.ts'
 import { migrate } from './migrate.ts'
@@ -10,10 +11,7 @@ const DATABASE_WAIT_MS = 30_000
 /** A migration may wait for another runner or build an index over a big table. */
 const STATEMENT_TIMEOUT_MS = 600_000
 
-const config = loadConfig('migrate', process.env)
-const log = createLogger(config)
-
-async function waitForDatabase(): Promise<void> {
+async function waitForDatabase(config: Config): Promise<void> {
   const db = createDatabase(config.postgres, 'tchat-migrate')
   const deadline = performance.now() + DATABASE_WAIT_MS
   try {
@@ -32,17 +30,18 @@ async function waitForDatabase(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  await waitForDatabase()
+  const config = loadConfig('migrate', process.env)
+  await waitForDatabase(config)
   // The pool allows a statement four times its timeout.
   const db = createDatabase({ ...config.postgres, timeoutMs: STATEMENT_TIMEOUT_MS / 4 }, 'tchat-migrate')
   try {
-    log.info({ migrations: await migrate(db) }, 'schema is up to date')
+    createLogger(config).info({ migrations: await migrate(db) }, 'schema is up to date')
   } finally {
     await db.destroy()
   }
 }
 
 main().catch((error: Error) => {
-  log.fatal({ err: error.message }, 'migration failed')
+  process.stderr.write(`${isDatabaseAway(error) || error instanceof ConfigError ? error.message : error.stack}\n`)
   process.exitCode = 1
 })

@@ -1,28 +1,32 @@
 /** The worker process: periodic work alone. Its only listener is the internal one for probes and metrics. */
 import { closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
+import { ConfigError } from '../core/platform/environment.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
 import { settled } from '../core/platform/redis.ts'
 import { createWorker } from './worker.ts'
 
 const REDIS_PATIENCE_MS = 2000
 
-const platform = createPlatform(loadConfig('worker', process.env))
-const { config, log, registry, shutdown } = platform
-const worker = createWorker(platform)
-const probes = await startProbeServer({
-  port: config.http.metricsPort,
-  bindAddress: config.http.bindAddress,
-  registry,
+async function main(): Promise<void> {
+  const platform = createPlatform(loadConfig('worker', process.env))
+  const { config, log, redis, registry, shutdown } = platform
+  const worker = createWorker(platform)
   // It serves nobody directly, so a store that is away does not make it unfit: it waits and catches up.
-  readiness: () => (worker.running ? 'ready' : 'draining'),
-})
-// The first passes should not fail only because the connection is still being made.
-await settled(platform.redis, REDIS_PATIENCE_MS)
-worker.start()
-log.info({ metricsPort: probes.port }, 'worker started')
+  const readiness = () => (worker.running ? 'ready' : 'draining')
+  const { metricsPort: port, bindAddress } = config.http
+  const probes = await startProbeServer({ port, bindAddress, registry, readiness })
+  shutdown.add('stop sweeping', () => worker.stop())
+  shutdown.add('close probes', () => probes.close())
+  closePlatformLast(platform)
+  shutdown.onSignals()
+  // The first passes should not fail only because the connection is still being made.
+  await settled(redis, REDIS_PATIENCE_MS)
+  worker.start()
+  log.info({ metricsPort: probes.port }, 'worker started')
+}
 
-shutdown.add('stop sweeping', () => worker.stop())
-shutdown.add('close probes', () => probes.close())
-closePlatformLast(platform)
-shutdown.onSignals()
+main().catch((error: Error) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : error.stack}\n`)
+  process.exit(1)
+})

@@ -49,6 +49,7 @@ export class Sweeper {
   }
 
   start(): void {
+    if (this.#stopping.signal.aborted) return
     this.#loops = this.#sweeps.map((sweep) => this.#loop(sweep))
   }
 
