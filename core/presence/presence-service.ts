@@ -41,7 +41,8 @@ export class PresenceService {
    * The presence of any user, also one never seen: offline, `lastSeenAt` null.
    *
    * While Redis is away nobody can be asked who is connected; then a user counts as online who was seen so lately that
-   * a node must have written it, which is wrong for at most a minute and a half after a disconnect.
+   * a node must have written it. That is late by half a minute after a connect and by a minute and a half after a
+   * disconnect.
    * @throws SERVICE_UNAVAILABLE while Postgres is away: a set `offline` or a visibility must not be overlooked
    */
   async find(userId: string): Promise<Presence> {

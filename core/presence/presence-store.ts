@@ -1,4 +1,4 @@
-/** What of a user's presence is durable: the only file that names the table `user_presence`. All times are Postgres'. */
+/** What of a user's presence is durable, as users set it; nodes write when they were connected (last-seen.ts). */
 import type { Database } from '../platform/postgres.ts'
 import { databaseFault } from '../platform/postgres.ts'
 import type { Visibility } from '../protocol/http.ts'
@@ -24,13 +24,10 @@ export interface PresenceChange {
 }
 
 /**
- * The nodes write `last_seen_at` of connected users at least once a minute (decisions, "Presence": to within 60 s);
- * half a minute more is for a node that is late.
+ * Nodes write `last_seen_at` of connected users every 30 s (decisions, "Presence": to within 60 s); the rest is for a
+ * node that has missed one write.
  */
 const SEEN_LATELY_SECONDS = 90
-
-/** Users of one statement: an array parameter of this size stays far below a megabyte. */
-const TOUCH_BATCH = 5_000
 
 interface Row {
   set_offline: boolean
@@ -84,22 +81,6 @@ export class PresenceStore {
     )
     if (row === undefined) throw new Error('An upsert must return its row')
     return { visibility: row.visibility, updatedAt: row.updated_at }
-  }
-
-  /**
-   * These users are, or were just now, connected. Changes nothing else; the newer time wins.
-   * @throws SERVICE_UNAVAILABLE while Postgres is away; nothing is lost if the caller tries again a minute later
-   */
-  async touch(userIds: string[]): Promise<void> {
-    // One order for everybody: two nodes that write the same users at once must not deadlock.
-    const sorted = [...new Set(userIds)].sort()
-    for (let start = 0; start < sorted.length; start += TOUCH_BATCH)
-      await this.#run(
-        `INSERT INTO user_presence AS known (user_id, last_seen_at)
-         SELECT id, clock_timestamp() FROM unnest(CAST(:userIds AS uuid[])) AS id ORDER BY id
-         ON CONFLICT (user_id) DO UPDATE SET last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)`,
-        { userIds: sorted.slice(start, start + TOUCH_BATCH) },
-      )
   }
 
   /** All statements here may be carried out twice, so one that met a dead pooled connection is sent again once. */
