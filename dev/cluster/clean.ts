@@ -2,11 +2,11 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { down } from './down.ts'
-import { folderForPostgres } from './postgres-binaries.ts'
+import { removeFolderForPostgres } from './postgres-binaries.ts'
 
 /** Stops what runs and removes the run folder. */
 export async function clean(runDir: string): Promise<void> {
   await down(runDir)
-  rmSync(folderForPostgres(join(runDir, 'postgres')), { recursive: true, force: true })
+  removeFolderForPostgres(join(runDir, 'postgres'))
   rmSync(runDir, { recursive: true, force: true })
 }

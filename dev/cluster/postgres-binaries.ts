@@ -3,7 +3,17 @@
 // Postgres refuses to run as root, and npm packages may lie where no other user can reach (a checkout under a 0700
 // home). As root it therefore runs as `nobody`, from a copy of its binaries where that is needed.
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { copyTree, moveInto, openToAll, ownFolder } from './folders.ts'
 
@@ -84,9 +94,20 @@ export function folderForPostgres(wanted: string): string {
   return reachable(wanted) ? wanted : sharedFolder(wanted)
 }
 
+/** Takes back {@link folderForPostgres} with all that is in it, and the copied binaries. */
+export function removeFolderForPostgres(wanted: string): void {
+  for (const folder of [wanted, sharedPath(wanted), sharedPath(checkout)]) {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 function sharedFolder(origin: string): string {
+  return ownFolder(sharedPath(origin))
+}
+
+function sharedPath(origin: string): string {
   const hash = createHash('sha256').update(origin).digest('hex').slice(0, 12)
-  return ownFolder(join('/var/tmp', `tchat-calling-${hash}`))
+  return join('/var/tmp', `tchat-calling-${hash}`)
 }
 
 /** Whether {@link postgresUser} may read this path, by the permissions "for others" from the root down. */

@@ -1,0 +1,201 @@
+/** `make up` and `make down` as somebody at a terminal meets them. */
+import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { ClusterDescription } from '../../dev/cluster/description.ts'
+import { findFreePort } from '../../dev/cluster/ports.ts'
+import { identify } from '../../dev/cluster/process-identity.ts'
+import { eventually } from '../support/eventually.ts'
+import { type CheckoutCopy, type Command, copyCheckout, processesOf } from './checkout-copy.ts'
+
+const NOBODY = 65_534
+const isRoot = process.getuid?.() === 0
+/** Somebody else can run Node only where it is not hidden in root's home. */
+const canBeSomebodyElse = isRoot && spawnSync(process.execPath, ['-v'], { uid: NOBODY, gid: NOBODY }).status === 0
+
+function describedIn({ path }: CheckoutCopy): ClusterDescription {
+  return JSON.parse(readFileSync(join(path, '.run', 'cluster.json'), 'utf8')) as ClusterDescription
+}
+
+function pidsOf({ edge, gateways, api, workers, redis, postgres }: ClusterDescription): number[] {
+  return [edge, ...gateways, ...api, ...workers, redis, postgres].map((part) => part?.pid ?? 0)
+}
+
+async function expectNothingLeft(checkout: CheckoutCopy, pids: number[]): Promise<void> {
+  await eventually(() => {
+    expect(pids.filter((pid) => identify(pid) !== undefined)).to.deep.equal([])
+    expect(processesOf(checkout.path)).to.deep.equal([])
+  })
+}
+
+/** The cluster takes a request with a token of its own. */
+async function expectService(checkout: CheckoutCopy, port: number): Promise<void> {
+  const user = randomUUID()
+  const token = (await checkout.makeToEnd('token', { user })).output.trim()
+  const response = await fetch(`http://localhost:${port}/api/v1/presence/status/${user}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  expect(response.status, await response.text()).to.equal(200)
+}
+
+describe('make up', function () {
+  this.timeout(120_000)
+  let checkout: CheckoutCopy
+  let port: number
+  let running: Command
+
+  before(async () => {
+    checkout = copyCheckout()
+    port = await findFreePort()
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
+    await running.printed(`ready: http://localhost:${port}\n`)
+  })
+
+  after(() => checkout.remove())
+
+  it('says how to get a token, and such a token works', async () => {
+    await running.printed('make token user=<uuid>')
+    await expectService(checkout, port)
+  })
+
+  it('shows each process’s lines behind its name', () => {
+    expect(running.output()).to.match(/^gateway-1 +\| \{.*\}$/m)
+    expect(running.output()).to.match(/^api-1 +\| \{.*\}$/m)
+  })
+
+  it('keeps its secrets for its owner', () => {
+    for (const file of ['cluster.json', 'token-key.json']) {
+      expect(statSync(join(checkout.path, '.run', file)).mode & 0o077, file).to.equal(0)
+    }
+  })
+
+  it('starts no second cluster in the same checkout', async () => {
+    const pids = pidsOf(describedIn(checkout))
+
+    const second = await checkout.makeToEnd('up', { PORT: String(port) })
+
+    expect(second.code).to.equal(0)
+    expect(second.output).to.include(`runs here already: http://localhost:${port}`)
+    expect(pidsOf(describedIn(checkout))).to.deep.equal(pids)
+  })
+
+  it('is seen by make status', async () => {
+    const { output } = await checkout.makeToEnd('status')
+
+    for (const name of ['gateway-1', 'api-1', 'worker-1', 'edge']) {
+      expect(output).to.match(new RegExp(`^${name} .* ready$`, 'm'))
+    }
+  })
+
+  it('ends the orphans of a killed supervisor before it starts anew, with the old data', async () => {
+    const before = describedIn(checkout)
+    const supervisor = JSON.parse(readFileSync(join(checkout.path, '.run', 'supervisor.json'), 'utf8')) as {
+      pid: number
+    }
+    process.kill(supervisor.pid, 'SIGKILL')
+    await running.ended()
+    expect(pidsOf(before).every((pid) => identify(pid) !== undefined)).to.equal(true)
+
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
+    await running.printed(`ready: http://localhost:${port}\n`)
+
+    expect(running.output()).to.include('stopped what an unclean end left behind')
+    expect(pidsOf(before).filter((pid) => identify(pid) !== undefined)).to.deep.equal([])
+    const password = (url: string) => new URL(url).password
+    expect(password(describedIn(checkout).postgres.url)).to.equal(password(before.postgres.url))
+    await expectService(checkout, port)
+  })
+
+  it('stops everything on Ctrl-C', async () => {
+    const pids = pidsOf(describedIn(checkout))
+
+    running.signal('SIGINT')
+    await running.ended()
+
+    await expectNothingLeft(checkout, pids)
+    expect((await checkout.makeToEnd('status')).output).to.include('nothing runs here')
+  })
+
+  it('stops what make down finds, from another shell', async () => {
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
+    await running.printed('ready: ')
+    const pids = pidsOf(describedIn(checkout))
+
+    const { code, output } = await checkout.makeToEnd('down')
+
+    expect(code).to.equal(0)
+    expect(output).to.include('stopped')
+    expect(await running.ended()).to.equal(0)
+    await expectNothingLeft(checkout, pids)
+  })
+
+  it('gives up a start on Ctrl-C without leaving anything', async () => {
+    running = checkout.make('up', { PORT: String(port) })
+    await running.printed('postgres ')
+
+    running.signal('SIGINT')
+    await running.ended()
+
+    await expectNothingLeft(checkout, [])
+  })
+
+  it('says in one line that the port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const address = server.address()
+    const taken = typeof address === 'object' && address ? address.port : 0
+
+    const { code, output } = await checkout.makeToEnd('up', { PORT: String(taken) })
+    server.close()
+
+    expect(code).not.to.equal(0)
+    expect(output.split('\n')[0]).to.match(new RegExp(`^Port ${taken} is taken\\.`))
+    await expectNothingLeft(checkout, [])
+  })
+
+  it('names a setting that is wrong', async () => {
+    const gateways = await checkout.makeToEnd('up', { PORT: String(port), GATEWAYS: 'two' })
+    const ring = await checkout.makeToEnd('up', { PORT: String(port), RING_TIMEOUT_SECONDS: 'soon' })
+
+    expect(gateways.code).not.to.equal(0)
+    expect(gateways.output).to.include('GATEWAYS')
+    expect(ring.code).not.to.equal(0)
+    expect(ring.output).to.include('RING_TIMEOUT_SECONDS')
+    await expectNothingLeft(checkout, [])
+  })
+})
+
+/** Who runs `make up` under a home that is closed to others. */
+const people = [
+  { who: isRoot ? 'root' : 'an ordinary user', uid: undefined, possible: true },
+  { who: 'an ordinary user', uid: NOBODY, possible: canBeSomebodyElse },
+]
+
+for (const { who, uid } of people.filter(({ possible }) => possible)) {
+  describe(`make up as ${who} under a 0700 home`, function () {
+    this.timeout(120_000)
+    let checkout: CheckoutCopy
+
+    before(() => {
+      checkout = copyCheckout({ mode: 0o700, uid })
+    })
+
+    after(() => checkout.remove())
+
+    it('starts, serves and leaves nothing', async () => {
+      const port = await findFreePort()
+      const running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
+      await running.printed(`ready: http://localhost:${port}\n`)
+      await expectService(checkout, port)
+      const pids = pidsOf(describedIn(checkout))
+
+      running.signal('SIGINT')
+      await running.ended()
+
+      await expectNothingLeft(checkout, pids)
+    })
+  })
+}
