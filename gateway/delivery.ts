@@ -32,6 +32,23 @@ export class Delivery {
     for (const peer of call.recipients(entry.to)) this.#offer(call, peer, entry)
   }
 
+  /**
+   * Hands a message over before it has a number, while Redis is away: to the recipients on this node that miss nothing
+   * before it. Returns them. Its `seq` is the place they had, so a client that resumes before the message is numbered
+   * may see it again; the sender's `id` tells.
+   */
+  deliverUnnumbered(call: LocalCall, side: Side, body: string): Peer[] {
+    const served: Peer[] = []
+    for (const peer of call.recipients(side)) {
+      if (peer.held !== undefined || peer.roomState !== 'joined') continue
+      const { type, json } = unpackBody(body, peer.epoch, peer.delivered)
+      peer.sendJson(type, json)
+      this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
+      served.push(peer)
+    }
+    return served
+  }
+
   #offer(call: LocalCall, peer: Peer, entry: Entry): void {
     if (peer.held !== undefined) {
       peer.held.push(entry)
@@ -52,10 +69,11 @@ export class Delivery {
   }
 
   #send(peer: Peer, entry: Entry): void {
-    const { type, json } = unpackBody(entry.body, entry.epoch, entry.number)
-    peer.sendJson(type, json)
     peer.epoch = entry.epoch
     peer.delivered = entry.number
+    if (peer.takeServed(entry)) return
+    const { type, json } = unpackBody(entry.body, entry.epoch, entry.number)
+    peer.sendJson(type, json)
     this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
   }
 

@@ -10,8 +10,12 @@ import type { LocalCall } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import type { RoomRecord } from './room-record.ts'
 
-/** Pause before a seat is given up again after Redis did not take it. */
+/** Pauses before a seat is given up again after Redis did not take it: from the first to the longest, doubling. */
 const LEAVE_AGAIN_MS = 250
+const LEAVE_AGAIN_MAX_MS = 2000
+
+/** `untaken`: nobody was told of the seat, if there is one at all. */
+type Leaving = 'clean' | 'lost' | 'untaken'
 
 interface MembershipDeps {
   store: RoomStore
@@ -50,11 +54,11 @@ export class Membership {
       peer.roomState = 'outside'
       peer.held = undefined
       // The reply may be lost, not the seat: it is given up so that nobody waits for a peer that is not told.
-      this.#giveUp(call, peer, 'clean')
+      this.#giveUp(call, peer, 'untaken')
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
     this.#settle(call, peer, joined)
-    this.#graces.delete(`${call.id}${peer.side}`)
+    this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.connected(call.id)
     if (joined.wasEmpty)
       this.#deps.store.setFacts(call.facts).catch(() => {
@@ -129,30 +133,42 @@ export class Membership {
     this.#giveUp(call, peer, how)
   }
 
-  #giveUp(call: LocalCall, peer: Peer, how: 'clean' | 'lost'): void {
-    const leaving = this.#leaveUntilTaken(call, peer, how).finally(() => this.#leaving.delete(leaving))
+  #giveUp(call: LocalCall, peer: Peer, how: Leaving): void {
+    const due = Date.now() + this.#deps.reconnectGraceMs
+    if (how === 'lost') this.#rememberGrace(call, peer.side, due)
+    const leaving = this.#leaveUntilTaken(call, peer, how, due).finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
   }
 
-  async #leaveUntilTaken(call: LocalCall, peer: Peer, how: 'clean' | 'lost'): Promise<void> {
-    const { store, record, reconnectGraceMs } = this.#deps
+  #rememberGrace(call: LocalCall, side: Side, due: number): void {
+    this.#graces.set(graceKey(call, side), { callId: call.id, side, due })
+    // In the order of their ends: those in front are over first.
+    for (const [key, grace] of this.#graces) {
+      if (grace.due > Date.now()) break
+      this.#graces.delete(key)
+    }
+  }
+
+  async #leaveUntilTaken(call: LocalCall, peer: Peer, how: Leaving, due: number): Promise<void> {
+    const { store, record } = this.#deps
     const confirmed = { epoch: peer.epoch, number: peer.confirmed }
-    const due = Date.now() + reconnectGraceMs
-    // After the grace a seat that Redis never heard about is a matter of the keys' expiry.
-    while (Date.now() < due + reconnectGraceMs) {
+    for (let pause = LEAVE_AGAIN_MS; ; pause = Math.min(pause * 2, LEAVE_AGAIN_MAX_MS)) {
       try {
-        const left = await store.leave(seatOf(call, peer), how, Math.max(0, due - Date.now()), confirmed)
+        const graceMs = Math.max(0, due - Date.now())
+        const left = await store.leave(seatOf(call, peer), how === 'lost' ? 'lost' : 'clean', graceMs, confirmed)
         if (left.left) {
           call.present = left.present
           call.presence[peer.side] = Math.max(call.presence[peer.side], left.version)
           this.#announce(call, 'user-left', peer.side)
+        } else if (how === 'clean' && !left.hadSeat) {
+          // Redis was wiped meanwhile: whoever ends graces announces the leave, unless the user is back.
+          await store.restoreGrace(call.id, peer.side, 0)
         }
         if (left.empty && !call.over) record.empty(call.id)
-        if (how === 'lost') this.#graces.set(`${call.id}${peer.side}`, { callId: call.id, side: peer.side, due })
         return
       } catch (error) {
         this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')
-        await new Promise((resolve) => setTimeout(resolve, LEAVE_AGAIN_MS))
+        await new Promise((resolve) => setTimeout(resolve, pause))
       }
     }
   }
@@ -192,6 +208,8 @@ export class Membership {
     }
   }
 }
+
+const graceKey = (call: LocalCall, side: Side) => call.id + side
 
 export function seatOf(call: LocalCall, peer: Peer): Seat {
   return { callId: call.id, side: peer.side, connectionId: peer.connectionId, device: peer.device }

@@ -5,7 +5,7 @@
 
 import type { Identity } from '../core/platform/tokens.ts'
 import type { Ack, ServerMessage } from '../core/protocol/signaling.ts'
-import type { Entry, Side } from '../core/rooms/room.ts'
+import { type Entry, formatSeq, type Side } from '../core/rooms/room.ts'
 
 /** What frames and carries the messages of one connection. */
 export interface Transport {
@@ -57,6 +57,7 @@ export class Peer {
   /** What `delivered` was when the last ping went out. */
   #pinged = 0
   #pingedEpoch = ''
+  #served: Set<string> | undefined
   /** Live entries wait here while the log is read for this connection. */
   held: Entry[] | undefined
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
@@ -85,6 +86,17 @@ export class Peer {
 
   close(code: number, reason: string): void {
     if (!this.closed) this.transport.close(code, reason)
+  }
+
+  /** Remembers an entry that was handed over before it had a number: it counts as delivered when its turn comes. */
+  alreadyServed({ epoch, number }: Entry): void {
+    this.#served ??= new Set()
+    this.#served.add(formatSeq(epoch, number))
+  }
+
+  /** True, once, for an entry that was handed over before it had a number. */
+  takeServed({ epoch, number }: Entry): boolean {
+    return this.#served?.delete(formatSeq(epoch, number)) ?? false
   }
 
   /** A ping goes out now: what was delivered before it is confirmed by its pong. */

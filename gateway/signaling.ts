@@ -144,9 +144,16 @@ export class Signaling {
       dedupeId: this.#dedupeId(peer, id),
       body: packBody(relayed.type, relayed.json),
     }
-    this.#deps.relay.submit(request, (outcome) => {
-      if (outcome instanceof AppError) this.refuse(peer, outcome, incoming)
-      else this.#numbered(peer, call, outcome, id, incoming)
+    let served: Peer[] = []
+    this.#deps.relay.submit({
+      request,
+      direct: () => {
+        served = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body)
+      },
+      done: (outcome) => {
+        if (outcome instanceof AppError) this.refuse(peer, outcome, incoming)
+        else this.#numbered(peer, call, outcome, served, id, incoming)
+      },
     })
   }
 
@@ -166,9 +173,11 @@ export class Signaling {
     peer: Peer,
     call: LocalCall,
     result: RelayResult,
+    served: Peer[],
     id: string | number | undefined,
     incoming: Incoming,
   ): void {
+    for (const recipient of served) recipient.alreadyServed(result.entry)
     // What was numbered before has a place that may have been passed on the way: only the log knows.
     if (result.seen) this.#deps.delivery.catchUpSide(call, otherSide(peer.side))
     else if (result.local) this.#deps.delivery.deliver(call, result.entry)

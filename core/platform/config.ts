@@ -57,7 +57,7 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       pingIntervalMs: e.PING_INTERVAL_SECONDS * 1000,
       pingTimeoutMs: e.PING_TIMEOUT_SECONDS * 1000,
       flushMs: e.RELAY_FLUSH_MS,
-      relayTimeoutMs: e.RELAY_TIMEOUT_SECONDS * 1000,
+      relayHoldMs: e.RELAY_HOLD_SECONDS * 1000,
     },
     rateLimits: {
       initiatePerMinute: e.RATE_LIMIT_INITIATE_PER_MINUTE,

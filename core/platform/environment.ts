@@ -108,7 +108,7 @@ export const VARIABLES = {
   PING_INTERVAL_SECONDS: seconds(10),
   PING_TIMEOUT_SECONDS: seconds(8),
   RELAY_FLUSH_MS: decimal(5, 'milliseconds', 0, 1000),
-  RELAY_TIMEOUT_SECONDS: seconds(2),
+  RELAY_HOLD_SECONDS: seconds(20),
   NODE_BEAT_SECONDS: seconds(2),
   NODE_LEASE_SECONDS: seconds(8),
 

@@ -136,7 +136,7 @@ export class RoomStore {
     how: 'clean' | 'lost',
     graceMs: number,
     confirmed: { epoch: string; number: number },
-  ): Promise<{ left: boolean; version: number; present: Side[]; empty: boolean }> {
+  ): Promise<{ left: boolean; version: number; present: Side[]; empty: boolean; hadSeat: boolean }> {
     const reply = (await this.#run(
       'leave',
       this.#nodeId,
@@ -154,6 +154,7 @@ export class RoomStore {
       version: Number(reply[1]),
       present: readSides(String(reply[2])),
       empty: reply[3] === 1,
+      hadSeat: reply[4] === 1,
     }
   }
 

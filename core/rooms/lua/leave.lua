@@ -1,13 +1,13 @@
 -- Takes a connection out of the roster. ARGV: prefix, node, call, role, connection, device, how ('clean' or 'lost'),
 -- grace in ms, confirmed epoch, confirmed number. A clean leave of a user's last connection is announced at once, a
--- lost one after the grace. Reply: left (1/0), version, present roles, empty (1/0).
+-- lost one after the grace. Reply: left (1/0), version, present roles, empty (1/0), had a seat (1/0).
 local node, call, role, connection, device = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local how, grace_ms, epoch, confirmed = ARGV[7], tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local room = key('room', call)
 
 if redis.call('HDEL', key('roster', call), connection) == 0 then
   local _, count = read_roster(call)
-  return { 0, 0, present(call, count), count.a + count.b == 0 and 1 or 0 }
+  return { 0, 0, present(call, count), count.a + count.b == 0 and 1 or 0, 0 }
 end
 if redis.call('HGET', room, 'e') == epoch then
   local field = device ~= '' and (role .. 'd:' .. device) or (role .. 'c:' .. connection)
@@ -32,4 +32,4 @@ if count[role] == 0 then
   end
 end
 keep_room(call)
-return { left, version, present(call, count), count.a + count.b == 0 and 1 or 0 }
+return { left, version, present(call, count), count.a + count.b == 0 and 1 or 0, 1 }
