@@ -123,9 +123,10 @@ export class Delivery {
       })
       this.#metrics.incompleteReplays.inc()
     }
-    for (const entry of tail.entries) this.#send(peer, entry)
+    const delivered = tail.epoch === peer.epoch ? peer.delivered : 0
+    for (const entry of tail.entries) if (entry.number > delivered) this.#send(peer, entry)
     peer.epoch = tail.epoch
-    peer.delivered = tail.last
+    peer.delivered = Math.max(delivered, tail.last)
     this.release(call, peer)
   }
 

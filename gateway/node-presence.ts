@@ -43,6 +43,7 @@ export class NodePresence {
   /** The number of the last publish that arrived in the inbox. */
   #inboxNumber = 0
   #restoring: Promise<void> | undefined
+  readonly #restoringCalls = new Map<LocalCall, Promise<void>>()
 
   constructor(deps: NodePresenceDeps) {
     this.#deps = deps
@@ -132,8 +133,16 @@ export class NodePresence {
       await Promise.all(calls.slice(at, at + RESTORE_CONCURRENCY).map((call) => this.restoreCall(call)))
   }
 
-  /** Writes the seats of one call again. */
-  async restoreCall(call: LocalCall): Promise<void> {
+  /** Writes the seats of one call again; one run at a time for each call. */
+  restoreCall(call: LocalCall): Promise<void> {
+    const running = this.#restoringCalls.get(call)
+    if (running !== undefined) return running
+    const restoring = this.#restoreCall(call).finally(() => this.#restoringCalls.delete(call))
+    this.#restoringCalls.set(call, restoring)
+    return restoring
+  }
+
+  async #restoreCall(call: LocalCall): Promise<void> {
     if (call.over) return
     await this.#deps.store.setFacts(call.facts)
     for (const peer of call.peers) if (peer.roomState === 'joined') await this.#deps.membership.restore(call, peer)
