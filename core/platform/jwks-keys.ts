@@ -8,7 +8,7 @@ import { AppError } from '../protocol/errors.ts'
 /** Known keys are read again after this long, so that a withdrawn key stops working. */
 const REFRESH_MS = 300_000
 /** An unknown key id asks the auth service at most this often, or a flood of made-up ids would be passed on to it. */
-const ASK_AGAIN_MS = 5_000
+const ASK_AGAIN_MS = 1_000
 const FETCH_TIMEOUT_MS = 3_000
 
 export class JwksKeys {
