@@ -9,7 +9,7 @@ import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Peer } from './peer.ts'
-import { unpackBody } from './relayed-body.ts'
+import { originOf, unpackBody } from './relayed-body.ts'
 
 /** Pause before the log is read again after Redis did not answer. */
 const READ_AGAIN_MS = 100
@@ -71,7 +71,7 @@ export class Delivery {
   #send(peer: Peer, entry: Entry): void {
     peer.epoch = entry.epoch
     peer.delivered = entry.number
-    if (peer.takeServed(entry)) return
+    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) return
     const { type, json } = unpackBody(entry.body, entry.epoch, entry.number)
     peer.sendJson(type, json)
     this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
@@ -112,7 +112,10 @@ export class Delivery {
     peer: Peer,
     tail: { epoch: string; last: number; complete: boolean; entries: Entry[] },
   ): void {
-    if (tail.epoch !== peer.epoch) peer.confirmed = 0
+    if (tail.epoch !== peer.epoch) {
+      peer.confirmed = 0
+      if (peer.epoch !== '') peer.before = { epoch: peer.epoch, number: peer.delivered }
+    }
     if (!tail.complete) {
       peer.send({
         type: 'resumed',
@@ -124,7 +127,7 @@ export class Delivery {
       this.#metrics.incompleteReplays.inc()
     }
     const delivered = tail.epoch === peer.epoch ? peer.delivered : 0
-    for (const entry of tail.entries) if (entry.number > delivered) this.#send(peer, entry)
+    for (const entry of inFirstOrder(tail.entries)) if (entry.number > delivered) this.#send(peer, entry)
     peer.epoch = tail.epoch
     peer.delivered = Math.max(delivered, tail.last)
     this.release(call, peer)
@@ -136,4 +139,18 @@ export class Delivery {
     peer.held = undefined
     for (const entry of held) this.#offer(call, peer, entry)
   }
+}
+
+/** A message that is written again after a wipe has been delivered if its old place was. */
+function wasDeliveredBefore(peer: Peer, entry: Entry): boolean {
+  const origin = originOf(entry.body)
+  return origin !== undefined && origin.epoch === peer.before?.epoch && origin.number <= peer.before.number
+}
+
+/** After a wipe new messages may be numbered before old ones are written again: the old ones come first. */
+function inFirstOrder(entries: Entry[]): Entry[] {
+  const again = entries.filter(({ body }) => originOf(body) !== undefined)
+  if (again.length === 0) return entries
+  again.sort((one, other) => (originOf(one.body)?.number ?? 0) - (originOf(other.body)?.number ?? 0))
+  return [...again, ...entries.filter((entry) => !again.includes(entry))]
 }

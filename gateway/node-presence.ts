@@ -12,6 +12,7 @@ import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import type { RecentMessages } from './recent-messages.ts'
 
 /** Longest wait of a starting node for Redis. */
 const FIRST_CONTACT_MS = 2000
@@ -27,6 +28,7 @@ interface NodePresenceDeps {
   registry: PeerRegistry
   membership: Membership
   delivery: Delivery
+  recent: RecentMessages
   redis: GuardedRedis
   subscriber: GuardedRedis
   beatMs: number
@@ -125,12 +127,15 @@ export class NodePresence {
   async #restore(why: string): Promise<void> {
     const { registry, connections, nodeId, log } = this.#deps
     await this.#deps.membership.restoreGraces()
-    if (registry.peers.size === 0) return
-    log.warn({ calls: registry.calls.size, peers: registry.peers.size }, `writing this node again: ${why}`)
     await connections.restore(registry.records(), nodeId)
     const calls = [...registry.calls.values()]
     for (let at = 0; at < calls.length; at += RESTORE_CONCURRENCY)
       await Promise.all(calls.slice(at, at + RESTORE_CONCURRENCY).map((call) => this.restoreCall(call)))
+    const messages = await this.#deps.recent.writeAgain(this.#deps.store, (callId, result) => {
+      const call = registry.calls.get(callId)
+      if (call !== undefined && result.local && !result.seen) this.#deps.delivery.deliver(call, result.entry)
+    })
+    if (calls.length + messages > 0) log.warn({ calls: calls.length, messages }, `wrote this node again: ${why}`)
   }
 
   /** Writes the seats of one call again; one run at a time for each call. */

@@ -52,6 +52,8 @@ export class Peer {
   /** The last place in the log that was delivered to this connection. */
   epoch = ''
   delivered = 0
+  /** What was delivered before Redis lost the call's log: messages that are written again are known by it. */
+  before: { epoch: string; number: number } | undefined
   /** The last place that a pong confirmed. */
   confirmed = 0
   /** What `delivered` was when the last ping went out. */

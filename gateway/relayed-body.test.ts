@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { packBody, unpackBody } from './relayed-body.ts'
+import { originOf, packBody, rewrittenBody, unpackBody } from './relayed-body.ts'
 
 describe('relayed body', () => {
   it('comes out as it went in, with seq as its last member', () => {
@@ -15,5 +15,15 @@ describe('relayed body', () => {
     const unpacked = unpackBody(packBody('candidate', '{"seq":"forged","candidate":""} \n'), '5', 1)
 
     expect(JSON.parse(unpacked.json).seq).to.equal('5-1')
+  })
+
+  it('keeps the place that a rewritten message had', () => {
+    const body = packBody('offer', '{"sdp":"a|b}"}')
+
+    const rewritten = rewrittenBody({ to: 'b', epoch: '1700000000000', number: 7, previous: 3, body })
+
+    expect(originOf(rewritten)).to.deep.equal({ epoch: '1700000000000', number: 7 })
+    expect(originOf(body)).to.equal(undefined)
+    expect(unpackBody(rewritten, '1800000000000', 1)).to.deep.equal(unpackBody(body, '1800000000000', 1))
   })
 })

@@ -25,6 +25,7 @@ import { NodePresence } from './node-presence.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import { PeerRegistry } from './peer-registry.ts'
 import { RawServer } from './raw/raw-server.ts'
+import { RecentMessages } from './recent-messages.ts'
 import { Relay } from './relay.ts'
 import { RoomRecord } from './room-record.ts'
 import { Signaling } from './signaling.ts'
@@ -56,6 +57,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const lastSeen = new LastSeen(db, log, () => registry.userIds())
   const record = new RoomRecord(calls, log)
   const delivery = new Delivery(store, log, metrics)
+  const recent = new RecentMessages()
   const relay = new Relay(store, metrics, config.signaling)
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
@@ -68,6 +70,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     registry,
     membership,
     delivery,
+    recent,
     redis,
     subscriber,
     beatMs: config.nodes.beatMs,
@@ -80,7 +83,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
       .restoreCall(call)
       .catch((error: Error) => log.debug({ callId: call.id, err: error.message }, 'call not restored'))
   }
-  const signaling = new Signaling({ registry, membership, relay, delivery, store, metrics, onForgotten })
+  const signaling = new Signaling({ registry, membership, relay, recent, delivery, store, metrics, onForgotten })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),

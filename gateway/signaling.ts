@@ -19,6 +19,7 @@ import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Incoming, Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
 import { packBody } from './relayed-body.ts'
 
@@ -26,6 +27,7 @@ interface SignalingDeps {
   registry: PeerRegistry
   membership: Membership
   relay: Relay
+  recent: RecentMessages
   delivery: Delivery
   store: RoomStore
   metrics: GatewayMetrics
@@ -152,7 +154,10 @@ export class Signaling {
       },
       done: (outcome) => {
         if (outcome instanceof AppError) this.refuse(peer, outcome, incoming)
-        else this.#numbered(peer, call, outcome, served, id, incoming)
+        else {
+          this.#deps.recent.remember(request, outcome.entry)
+          this.#numbered(peer, call, outcome, served, id, incoming)
+        }
       },
     })
   }

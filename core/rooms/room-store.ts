@@ -203,6 +203,20 @@ export class RoomStore {
     await this.#redis.hset(this.keys.cursor(seat.callId), field, number)
   }
 
+  /** The epoch of each room; a call without a room is absent. */
+  async epochs(callIds: Iterable<string>): Promise<Map<string, string>> {
+    const ids = [...callIds]
+    const pipeline = this.#redis.pipeline()
+    for (const callId of ids) pipeline.hget(this.keys.room(callId), 'e')
+    const replies = (await within(REPLY_TIMEOUT_MS, pipeline.exec())) ?? []
+    return new Map(
+      ids.flatMap((callId, index) => {
+        const epoch = replies[index]?.[1]
+        return typeof epoch === 'string' ? [[callId, epoch] as const] : []
+      }),
+    )
+  }
+
   /** Puts off the expiry of the rooms and the users' connections that this node still serves. */
   async keepAlive(callIds: Iterable<string>, userIds: Iterable<string>): Promise<void> {
     const pipeline = this.#redis.pipeline()

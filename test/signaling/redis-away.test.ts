@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** The contract's target for signaling; the node itself waits 100 ms for a Redis that hangs. */
 const SOON_MS = 200
@@ -79,5 +80,37 @@ describe('while Redis is away', () => {
     expect([(await caller.next('ack')).id, (await caller.next('ack')).id]).to.deep.equal(['x', 'x'])
     await caller.send(caller.candidateMessage('after'))
     expect((await callee.next('candidate')).candidate).to.equal('after')
+  })
+
+  it('keeps what was acknowledged for an absent recipient when Redis loses everything', async function () {
+    this.timeout(30_000)
+    const call = await newCall(cluster)
+    const caller = await call.caller.joinAs('raw', { at: 0 })
+    for (const number of [1, 2, 3]) {
+      await caller.send({ ...caller.candidateMessage(`kept ${number}`), id: number })
+      await caller.next('ack')
+    }
+
+    await cluster.restartRedis()
+    await caller.next('resumed', 10_000)
+    await caller.send({ ...caller.candidateMessage('kept 4'), id: 4 })
+    await caller.next('ack')
+    const callee = await eventually(() => call.callee.joinAs('raw', { at: 0 }))
+
+    for (const number of [1, 2, 3, 4]) expect((await callee.next('candidate')).candidate).to.equal(`kept ${number}`)
+  })
+
+  it('delivers nothing twice to those who were connected when Redis lost everything', async function () {
+    this.timeout(30_000)
+    const { caller, callee } = await pair()
+    for (const number of [1, 2, 3]) await caller.send({ ...caller.candidateMessage(`once ${number}`), id: number })
+    for (const number of [1, 2, 3]) expect((await callee.next('candidate')).candidate).to.equal(`once ${number}`)
+
+    await cluster.restartRedis()
+    await callee.next('resumed', 10_000)
+    await caller.send(caller.candidateMessage('after'))
+
+    expect((await callee.next('candidate')).candidate).to.equal('after')
+    expect(callee.received.filter(({ type }) => type === 'candidate')).to.have.length(4)
   })
 })
