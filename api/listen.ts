@@ -1,8 +1,9 @@
 /** Opens the API's two listeners and closes them in order. */
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { closePlatformLast } from '../core/context.ts'
 import { type Readiness, startProbeServer } from '../core/platform/probe-server.ts'
+import { ConnectionDrain } from './connection-drain.ts'
 import { createApiServer } from './server.ts'
 import type { ApiServices } from './services.ts'
 import { answerUnreadable } from './unreadable-request.ts'
@@ -17,7 +18,6 @@ const HEADERS_TIMEOUT_MS = 10_000
  * Outside production nobody waits for it.
  */
 const PROBE_PERIOD_MS = 1_500
-const IDLE_SWEEP_MS = 50
 
 /**
  * Serves until shutdown, whose steps are added here: not ready, then finish what is under way, then events, then stores.
@@ -27,6 +27,7 @@ export async function listen(services: ApiServices): Promise<{ port: number; met
   const { config, registry, shutdown, log } = services.platform
   let readiness: Readiness = 'ready'
   const server = createServer(createApiServer(services))
+  const connections = new ConnectionDrain(server)
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
@@ -48,22 +49,9 @@ export async function listen(services: ApiServices): Promise<{ port: number; met
     readiness = 'draining'
     if (config.production) await new Promise((resolve) => setTimeout(resolve, PROBE_PERIOD_MS))
   })
-  shutdown.add('finish requests', () => finishRequests(server))
+  shutdown.add('finish requests', () => connections.close())
   shutdown.add('publish events', () => services.calls.outbox.close())
   shutdown.add('close probes', () => probes.close())
   closePlatformLast(services.platform)
   return { port, metricsPort: probes.port }
-}
-
-/** Takes no new connection, lets every request finish, and keeps no connection alive after its answer. */
-function finishRequests(server: Server): Promise<void> {
-  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
-  return new Promise((resolve) => {
-    // A connection whose answer was under way without that header is idle when it is done, and nobody closes it then.
-    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-    server.close(() => {
-      clearInterval(sweep)
-      resolve()
-    })
-  })
 }
