@@ -1,6 +1,7 @@
 /** Opens the API's two listeners and closes them in order. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { closePlatformLast } from '../core/context.ts'
 import { type Readiness, startProbeServer } from '../core/platform/probe-server.ts'
 import { ConnectionDrain } from './connection-drain.ts'
@@ -14,10 +15,10 @@ const KEEP_ALIVE_MS = 75_000
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 /**
- * The edge asks for readiness every second and stops sending after the first 404; until then new requests are welcome.
- * Outside production nobody waits for it.
+ * The edge asks for readiness every 500 ms and sends nothing more after the first 404; the rest is for a slow check.
+ * Until then new requests are served as ever.
  */
-const PROBE_PERIOD_MS = 1_500
+const PROBE_PERIOD_MS = 750
 
 /**
  * Serves until shutdown, whose steps are added here: not ready, then finish what is under way, then events, then stores.
@@ -47,7 +48,7 @@ export async function listen(services: ApiServices): Promise<{ port: number; met
 
   shutdown.add('stop being ready', async () => {
     readiness = 'draining'
-    if (config.production) await new Promise((resolve) => setTimeout(resolve, PROBE_PERIOD_MS))
+    await pause(PROBE_PERIOD_MS)
   })
   shutdown.add('finish requests', () => connections.close())
   shutdown.add('publish events', () => services.calls.outbox.close())

@@ -14,6 +14,8 @@ export type Config = ReturnType<typeof loadConfig>
  */
 export function loadConfig(role: ProcessRole, env: Record<string, string | undefined>) {
   const e = readEnvironment(env)
+  if (e.NODE_LEASE_SECONDS <= e.NODE_BEAT_SECONDS)
+    throw new ConfigError('NODE_LEASE_SECONDS must be more than NODE_BEAT_SECONDS, or every node counts as dead.')
   return {
     role,
     nodeName: e.NODE_NAME || `${role}-${process.pid}`,
@@ -22,7 +24,7 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
     http: {
       bindAddress: e.BIND_ADDRESS,
       port: role === 'gateway' ? e.GATEWAY_PORT : e.API_PORT,
-      metricsPort: env.METRICS_PORT ? e.METRICS_PORT : METRICS_PORTS[role],
+      metricsPort: env.METRICS_PORT?.trim() ? e.METRICS_PORT : METRICS_PORTS[role],
       /** Alone decides `signaling_url`; never the request's Host. No trailing slash. */
       publicUrl: e.PUBLIC_URL || `http://localhost:${e.PORT}`,
       corsOrigins: e.CORS_ORIGINS,

@@ -46,7 +46,15 @@ const oneOf = <T extends string>(fallback: T, ...values: T[]) =>
     if (found === undefined) throw new Error(`must be one of ${values.join(', ')}`)
     return found
   })
-const list = (fallback: string[]) => variable(fallback, (value) => value.split(',').map((part) => part.trim()))
+const origins = (fallback: string[]) =>
+  variable(fallback, (value) => {
+    const parts = value.split(',').map((part) => part.trim())
+    // A browser sends an origin without a path or a slash; anything else would silently match nobody.
+    for (const part of parts)
+      if (part !== '*' && (!URL.canParse(part) || new URL(part).origin !== part))
+        throw new Error('must be * or a comma-separated list of origins such as https://calls.example.com')
+    return parts
+  })
 const url = (fallback: string, ...schemes: string[]) =>
   variable(fallback, (value) => {
     const parsed = URL.canParse(value) ? new URL(value) : undefined
@@ -100,7 +108,7 @@ export const VARIABLES = {
   IDEMPOTENCY_RETENTION_SECONDS: decimal(86_400, 'seconds', 1, 31_536_000),
   OUTBOX_RETENTION_SECONDS: decimal(604_800, 'seconds', 1, 31_536_000),
 
-  CORS_ORIGINS: list(['*']),
+  CORS_ORIGINS: origins(['*']),
   FLOOD_MESSAGES_PER_SECOND: whole(100, 'messages a second'),
   FLOOD_BURST: whole(400, 'messages'),
   CALL_CONNECTIONS_PER_USER: whole(5, 'connections', 1, 1000),

@@ -75,6 +75,7 @@ export class JwksKeys {
 function readKeys(entries: unknown[]): Map<string, KeyObject> {
   const keys = new Map<string, KeyObject>()
   for (const entry of entries) {
+    if (typeof entry !== 'object' || entry === null) continue
     const jwk = entry as JsonWebKey & { kid?: unknown; use?: unknown }
     // Symmetric keys in a public set would be an algorithm confusion waiting to happen.
     if ((jwk.kty !== 'RSA' && jwk.kty !== 'EC') || jwk.use === 'enc') continue
