@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { connect, createUser, ring, type TestUser } from '../support/api-client.ts'
+import { newCall } from '../support/calls.ts'
 import { sharedCluster } from '../support/clusters.ts'
+import { eventually } from '../support/eventually.ts'
 import { mintManagerToken } from '../support/tokens.ts'
 
 describe('calls over HTTP', () => {
@@ -311,6 +313,20 @@ describe('calls over HTTP', () => {
         version: 1,
         expires_at: initiated.body.expires_at,
       })
+    })
+
+    it('follows the connections of both participants', async () => {
+      const call = await newCall(cluster)
+      const statuses = async () => (await call.status()).participants.map((one) => one.connection_status)
+
+      const caller = await call.caller.joinAs('raw')
+      expect(await statuses()).to.deep.equal(['connected', 'connecting'])
+      await call.answer()
+      await call.callee.joinAs('socketio')
+      expect(await statuses()).to.deep.equal(['connected', 'connected'])
+      await caller.terminate()
+
+      await eventually(async () => expect(await statuses()).to.deep.equal(['disconnected', 'connected']))
     })
 
     it('shows an active call with the time of its answer', async () => {
