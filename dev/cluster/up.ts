@@ -24,7 +24,7 @@ export async function up(runDir: string, env: NodeJS.ProcessEnv): Promise<void> 
     return
   }
   // `make up | head` closes our output; the cluster must then still be stopped in order.
-  process.stdout.on('error', () => {})
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
   const ending = new AbortController()
   const ended = onceSignalled(ending)
   try {
@@ -104,8 +104,19 @@ function onceSignalled(ending: AbortController): Promise<void> {
       ending.abort()
       resolve()
     }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+    process.on('SIGHUP', startedByNohup() ? () => {} : onSignal)
   })
+}
+
+/** Node forgets at its start that a hang-up was to be ignored; the process that started it (make, npm) has not. */
+function startedByNohup(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${process.ppid}/status`, 'utf8'))?.[1]
+    return (BigInt(`0x${ignored}`) & 1n) === 1n
+  } catch {
+    return false
+  }
 }
 
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, standard: number, most: number): number {

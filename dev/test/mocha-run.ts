@@ -1,8 +1,7 @@
-// Runs test files in this process by the settings of .mocharc.json, reports counts to a file, and refuses to hide
+// Runs test files in this process with the timeout of .mocharc.json, reports counts to a file, and refuses to hide
 // leaks: a process that does not end by itself after its last test has left something open.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import Mocha from 'mocha'
 import type { Counts } from './counts.ts'
@@ -11,13 +10,8 @@ import { findTestFiles } from './test-files.ts'
 /** Closing sockets, pools and children after the last test takes a moment, but no more than this. */
 const LEAK_DEADLINE_MS = 20_000
 
-interface MochaSettings {
-  timeout: number
-  require?: string[]
-}
-
 const root = resolve(import.meta.dirname, '../..')
-const settings = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as MochaSettings
+const settings = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8')) as { timeout: number }
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { grep: { type: 'string' }, counts: { type: 'string' } },
@@ -25,11 +19,8 @@ const { values, positionals } = parseArgs({
 
 const mocha = new Mocha({ timeout: settings.timeout, reporter: 'spec' })
 if (values.grep) mocha.grep(new RegExp(values.grep))
-for (const file of settings.require ?? []) {
-  const module: { mochaHooks?: Mocha.RootHookObject } = await import(pathToFileURL(join(root, file)).href)
-  if (module.mochaHooks) mocha.rootHooks(module.mochaHooks)
-}
-mocha.files = positionals.length > 0 ? positionals.map((file) => resolve(file)) : findTestFiles(root)
+const files = positionals.length > 0 ? positionals.map((file) => resolve(file)) : findTestFiles(root)
+mocha.files = [join(import.meta.dirname, 'root-hooks.ts'), ...files]
 await mocha.loadFilesAsync()
 
 // Children live in sessions of their own; they are ended as this process exits, which a bare signal would skip.
@@ -44,13 +35,19 @@ const runner = mocha.run((failures) => {
 
 function watchForLeaks(): void {
   const timer = setTimeout(() => {
-    const open = process.getActiveResourcesInfo().join(', ')
-    console.error(`Something is still open ${LEAK_DEADLINE_MS / 1000} s after the last test: ${open}`)
+    console.error(`Something is still open ${LEAK_DEADLINE_MS / 1000} s after the last test: ${openResources()}`)
     if (values.counts) writeFileSync(values.counts, JSON.stringify(withLeak()))
     process.exit(1)
   }, LEAK_DEADLINE_MS)
   // It fires only if something else keeps this process alive, which is what it looks for.
   timer.unref()
+}
+
+/** What keeps the process alive, as Node names it: `3 × TCPSocketWrap, 1 × Timeout`. */
+function openResources(): string {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, count]) => `${count} × ${name}`).join(', ')
 }
 
 function withLeak(): Counts {
