@@ -19,7 +19,7 @@ export function sharedCluster(): Promise<Cluster> {
 
 /** The only pages that may connect to {@link impatientCluster}. */
 export const ALLOWED_ORIGIN = 'https://calls.example.com'
-export const GRACE_MS = 1_500
+export const GRACE_MS = 1_000
 
 /** As {@link sharedCluster}, with deadlines that a test can wait for and a list of allowed origins. */
 export function impatientCluster(): Promise<Cluster> {

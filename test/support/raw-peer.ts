@@ -79,6 +79,11 @@ export class RawPeer extends Peer {
     this.#socket.send(data)
   }
 
+  /** Bytes in a text frame, whether they are text or not. */
+  sendBytesAsText(data: Buffer): void {
+    this.#socket.send(data, { binary: false })
+  }
+
   override async sendAndAck(message: Fields & { id?: string | number }): Promise<AckReply> {
     this.#ids += 1
     const id = message.id ?? `${this.userId}-${this.#ids}`
