@@ -10,16 +10,18 @@ import type { PeerRegistry } from './peer-registry.ts'
 /** Two of the edge's checks (500 ms each) must have failed before nobody is sent here any more. */
 const EDGE_NOTICE_MS = 1100
 /** Peers are sent away in so many waves; a node's worth of clients does not reconnect in the same instant. */
-const WAVES = 10
-const WAVE_PAUSE_MS = 100
+const WAVES = 20
 
 export class Drain {
   readonly #registry: PeerRegistry
   readonly #membership: Membership
+  readonly #windowMs: number
   readonly #log: Logger
   started = false
 
-  constructor(registry: PeerRegistry, membership: Membership, log: Logger) {
+  /** `windowMs`: the time over which peers are sent away. */
+  constructor(registry: PeerRegistry, membership: Membership, windowMs: number, log: Logger) {
+    this.#windowMs = windowMs
     this.#registry = registry
     this.#membership = membership
     this.#log = log
@@ -33,7 +35,7 @@ export class Drain {
     const size = Math.ceil(peers.length / WAVES)
     for (let at = 0; at < peers.length; at += size) {
       for (const peer of peers.slice(at, at + size)) peer.transport.move(CLOSE.RESTARTING, 'restarting, connect again')
-      await pause(WAVE_PAUSE_MS)
+      await pause(this.#windowMs / WAVES)
     }
     await this.#membership.settled()
   }

@@ -37,15 +37,20 @@ interface HandshakeDeps {
   connections: Connections
   registry: PeerRegistry
   store: RoomStore
-  limits: { callConnectionsPerUser: number; userChannelsPerUser: number }
+  limits: { callConnectionsPerUser: number; userChannelsPerUser: number; handshakesAtOnce: number }
   corsOrigins: string[]
   draining(): boolean
   log: Logger
 }
 
+/** Advice to clients that were not let in, spread so that they do not come back together. */
+const RETRY_AFTER_MIN_MS = 500
+const RETRY_AFTER_SPREAD_MS = 4500
+
 export class Handshakes {
   readonly #deps: HandshakeDeps
   #opened = 0
+  #underWay = 0
 
   constructor(deps: HandshakeDeps) {
     this.#deps = deps
@@ -58,6 +63,21 @@ export class Handshakes {
    */
   async admit(request: HandshakeRequest): Promise<Admission> {
     if (this.#deps.draining()) throw new AppError('SERVICE_UNAVAILABLE', 'This node is restarting, connect again')
+    // After the death of a node its clients come all at once: those that are let in are served, the others told when to
+    // come back. Without a limit all of them would wait until they time out, and come back all at once again.
+    if (this.#underWay >= this.#deps.limits.handshakesAtOnce)
+      throw new AppError('SERVICE_UNAVAILABLE', 'Too many connections at once, connect again later', {
+        details: { retry_after_ms: RETRY_AFTER_MIN_MS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_MS) },
+      })
+    this.#underWay += 1
+    try {
+      return await this.#check(request)
+    } finally {
+      this.#underWay -= 1
+    }
+  }
+
+  async #check(request: HandshakeRequest): Promise<Admission> {
     const identity = await this.#deps.tokens.verify(request.token)
     this.#checkOrigin(request.origin)
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)

@@ -17,13 +17,19 @@ function render(request: IncomingMessage, error: AppError): { headers: Record<st
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(Buffer.byteLength(body)),
       'X-Request-Id': requestId,
-      ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {}),
+      ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(retryAfterSeconds(error)) } : {}),
       ...(error.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
       ...(error.status === 426 ? { Upgrade: 'websocket' } : {}),
       Connection: 'close',
     },
     body,
   }
+}
+
+/** Rounded up: a client that waits so long is let in. */
+function retryAfterSeconds({ details }: AppError): number {
+  const ms = details?.retry_after_ms
+  return typeof ms === 'number' ? Math.ceil(ms / 1000) : RETRY_AFTER_SECONDS
 }
 
 /** Answers an upgrade request with an HTTP error: the client never gets a WebSocket. Browsers see only close code 1006. */

@@ -16,8 +16,10 @@ export interface Transport {
   close(code: number, reason: string): void
   /** Ends the connection in a way that makes the client connect again. */
   move(code: number, reason: string): void
-  /** Bytes that the client has not taken yet. */
-  bufferedBytes(): number
+  /** True when more waits for the client than it will ever catch up with. */
+  isBehind(): boolean
+  /** Ends the connection at once, without a goodbye: what waits for the client is thrown away. */
+  cut(): void
 }
 
 /** A client's message as its transport read it: the parsed value, its text for the relay, and a Socket.IO callback. */
@@ -78,12 +80,17 @@ export class Peer {
   }
 
   send(message: ServerMessage): void {
-    if (!this.closed) this.transport.send(message.type, JSON.stringify(message))
+    this.sendJson(message.type, JSON.stringify(message))
   }
 
-  /** Sends a message with JSON that is ready, as relayed bodies are. */
+  /**
+   * Sends a message with JSON that is ready, as relayed bodies are. A client that takes nothing any more is cut off, so
+   * that it costs bounded memory; it resumes from the log.
+   */
   sendJson(type: string, json: string): void {
-    if (!this.closed) this.transport.send(type, json)
+    if (this.closed) return
+    this.transport.send(type, json)
+    if (this.transport.isBehind()) this.transport.cut()
   }
 
   close(code: number, reason: string): void {

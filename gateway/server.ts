@@ -1,6 +1,7 @@
 /** Wires one gateway node: its HTTP port with both socket transports, its place in the cluster, and its orderly end. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
 import type { CallService } from '../core/calls/call-service.ts'
@@ -34,6 +35,9 @@ import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketi
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
 
+/** Longest wait for the last close frames to be taken. */
+const LINGER_MS = 500
+
 const REPLACED = 'A newer connection of this device has taken over'
 
 export interface Gateway {
@@ -61,7 +65,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const relay = new Relay(store, metrics, config.signaling)
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
-  const drain = new Drain(registry, membership, log)
+  const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
   const control = new ControlEvents({ registry, store, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
@@ -100,6 +104,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const lifecycle = new PeerLifecycle({ registry, handshakes, membership, signaling, store, metrics, onGone, log })
 
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
+  const sockets = trackSockets(http)
   const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: ADAPTER_KEY }))
@@ -129,7 +134,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   shutdown.add('write what postgres must know', () =>
     giveUpAfter(FAREWELL_MS, Promise.all([record.close(), lastSeen.stop()])),
   )
-  shutdown.add('close sockets', () => closeSockets(io, raw, control))
+  shutdown.add('close sockets', () => closeSockets(io, raw, control, sockets))
   shutdown.add('close subscriptions', () => {
     for (const client of [subscriber, adapterSubscriber, adapterPublisher]) client.disconnect()
   })
@@ -159,10 +164,24 @@ async function listen(http: HttpServer, port: number, bindAddress: string): Prom
   return typeof address === 'object' && address !== null ? address.port : port
 }
 
-async function closeSockets(io: IoServer, raw: RawServer, control: ControlEvents): Promise<void> {
+/** Upgraded connections are nobody's business but ours: the HTTP server waits for them for ever, and closes none. */
+function trackSockets(http: HttpServer): Set<Socket> {
+  const sockets = new Set<Socket>()
+  http.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return sockets
+}
+
+async function closeSockets(io: IoServer, raw: RawServer, control: ControlEvents, sockets: Set<Socket>): Promise<void> {
   control.close()
   raw.close()
-  await io.close()
+  const closed = io.close()
+  // Clients that were sent away have gone by now; what is left does not answer.
+  await giveUpAfter(LINGER_MS, closed)
+  for (const socket of sockets) socket.destroy()
+  await closed
 }
 
 async function giveUpAfter(ms: number, work: Promise<unknown>): Promise<void> {

@@ -59,6 +59,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       pingIntervalMs: e.PING_INTERVAL_SECONDS * 1000,
       pingTimeoutMs: e.PING_TIMEOUT_SECONDS * 1000,
       flushMs: e.RELAY_FLUSH_MS,
+      drainWindowMs: e.DRAIN_WINDOW_SECONDS * 1000,
+      handshakesAtOnce: e.HANDSHAKES_AT_ONCE,
       relayHoldMs: e.RELAY_HOLD_SECONDS * 1000,
     },
     rateLimits: {

@@ -117,6 +117,8 @@ export const VARIABLES = {
   PING_TIMEOUT_SECONDS: seconds(8),
   RELAY_FLUSH_MS: decimal(5, 'milliseconds', 0, 1000),
   RELAY_HOLD_SECONDS: seconds(20),
+  DRAIN_WINDOW_SECONDS: seconds(5),
+  HANDSHAKES_AT_ONCE: whole(256, 'handshakes', 1, 100_000),
   NODE_BEAT_SECONDS: seconds(2),
   NODE_LEASE_SECONDS: seconds(8),
 

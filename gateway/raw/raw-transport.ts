@@ -7,6 +7,9 @@ const MAX_REASON_LENGTH = 120
 /** A client that does not answer the close is cut off, so that an over call is closed within 5 s (decisions, "Signaling"). */
 const CLOSE_TIMEOUT_MS = 3000
 
+/** As much as the log keeps of a call: a client this far behind is better off resuming. */
+const BEHIND_BYTES = 1024 * 1024
+
 export class RawTransport implements Transport {
   readonly kind = 'raw'
   readonly #ws: WebSocket
@@ -29,7 +32,11 @@ export class RawTransport implements Transport {
     this.close(code, reason)
   }
 
-  bufferedBytes(): number {
-    return this.#ws.bufferedAmount
+  isBehind(): boolean {
+    return this.#ws.bufferedAmount > BEHIND_BYTES
+  }
+
+  cut(): void {
+    this.#ws.terminate()
   }
 }

@@ -2,6 +2,14 @@
 import type { Socket } from 'socket.io'
 import type { Transport } from '../peer.ts'
 
+/** Twice what the log keeps of a call: a client this far behind is better off resuming. */
+const BEHIND_PACKETS = 512
+
+/** The one thing here that Engine.IO does not publish; test/signaling/slow-consumer.test.ts fails if it changes. */
+interface WritesBehind {
+  writeBuffer: unknown[]
+}
+
 export class SocketIoTransport implements Transport {
   readonly kind = 'socketio'
   readonly #socket: Socket
@@ -28,7 +36,12 @@ export class SocketIoTransport implements Transport {
     this.#socket.conn.close()
   }
 
-  bufferedBytes(): number {
-    return 0
+  /** Engine.IO keeps packets back while its transport has not taken the ones before. */
+  isBehind(): boolean {
+    return (this.#socket.conn as unknown as WritesBehind).writeBuffer.length > BEHIND_PACKETS
+  }
+
+  cut(): void {
+    this.#socket.conn.close(true)
   }
 }

@@ -73,6 +73,9 @@ export abstract class Peer {
   protected readonly inbox: Inbox
   #resolveClosed: (closing: Closing) => void = () => {}
 
+  /** Plays a client that hangs: nothing is taken from the connection any more. */
+  abstract stopReading(): void
+
   constructor(options: PeerOptions, kind: string) {
     this.userId = options.userId
     this.callId = options.callId ?? ''

@@ -36,6 +36,10 @@ export class RawPeer extends Peer {
     })
   }
 
+  override stopReading(): void {
+    this.#socket.pause()
+  }
+
   /** @throws Refused where the server answers with anything but an upgrade */
   static connect(options: PeerOptions): Promise<RawPeer> {
     const peer = new RawPeer(options)

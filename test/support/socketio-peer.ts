@@ -41,6 +41,11 @@ export class SocketIoPeer extends Peer {
     this.#socket.on('disconnect', (reason) => this.ended({ code: undefined, reason }))
   }
 
+  override stopReading(): void {
+    const { transport } = this.#socket.io.engine as unknown as { transport: { ws: { pause(): void } } }
+    transport.ws.pause()
+  }
+
   /** @throws Refused where the server answers with `connect_error` */
   static connect(options: PeerOptions): Promise<SocketIoPeer> {
     const peer = new SocketIoPeer(options)
