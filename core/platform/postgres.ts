@@ -43,7 +43,7 @@ export function isDatabaseAway(error: unknown): boolean {
   if (typeof code === 'string' && (AWAY_STATES.test(code) || AWAY_ERRORS.has(code))) return true
   return (
     error.name === 'KnexTimeoutError' ||
-    /Connection terminated|connect timeout|timeout exceeded|Query read timeout|Unable to acquire a connection/i.test(
+    /Connection terminated|connect timeout|timeout exceeded|Query read timeout|timeout expired|is not queryable|Unable to acquire a connection/i.test(
       error.message,
     )
   )

@@ -54,7 +54,7 @@ describe('races over HTTP', () => {
     }
     expect(Object.fromEntries(counts)).to.deep.equal({ 201: 1, '409 USER_ALREADY_IN_CALL': INITIATES - 1 })
     expect((await callee.api.activeCalls(callee.id)).body.active_calls).to.have.lengthOf(1)
-  }).timeout(60_000)
+  }).timeout(FULL ? 180_000 : 60_000)
 
   it(`two users who call each other at once have one call (${RACES} times)`, async () => {
     await repeat(RACES, async () => {
