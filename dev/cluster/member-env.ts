@@ -21,8 +21,9 @@ export function memberEnv({ port, databaseUrl, redisUrl, jwtSecret, env }: Membe
     ...inherited,
     NODE_ENV: 'test',
     PUBLIC_URL: `http://localhost:${port}`,
-    JWT_SECRET: jwtSecret,
     ...env,
+    // An empty variable is as good as none.
+    JWT_SECRET: env.JWT_SECRET || jwtSecret,
     PORT: String(port),
     BIND_ADDRESS: '127.0.0.1',
     DATABASE_URL: databaseUrl,

@@ -103,12 +103,13 @@ async function locate(tool: Tool, log: (line: string) => void): Promise<FoundToo
       reason = [reason, error instanceof Error ? error.message : String(error)].filter(Boolean).join('; ')
     }
   }
-  throw new Error(adviceFor(tool, reason))
+  throw new Error(adviceFor(tool, reason, process.platform))
 }
 
-function adviceFor(tool: Tool, reason: string): string {
-  const ways = Object.entries(tool.install).map(([platform, command]) => `${platform}: ${command}`)
-  const here = process.platform === 'darwin' ? ways.filter((way) => way.startsWith('macOS')) : ways.slice(1)
+/** The one line that tells a person what to install. */
+export function adviceFor(tool: Tool, reason: string, platform: NodeJS.Platform): string {
+  const ways = Object.entries(tool.install).map(([system, command]) => `${system}: ${command}`)
+  const here = ways.filter((way) => way.startsWith('macOS') === (platform === 'darwin'))
   const why = reason === '' ? 'is missing' : `is missing (${reason})`
   return `${tool.title} ${tool.minimum.join('.')} or newer ${why}. Install it (${here.join('; ')}) or ${tool.otherwise}.`
 }

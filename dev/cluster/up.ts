@@ -46,6 +46,9 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   const leftovers = await stopLeftovers(join(runDir, 'pids'), LEFTOVER_GRACE_MS)
   if (leftovers.length > 0) console.log(`stopped what an unclean end left behind: ${leftovers.join(', ')}`)
 
+  // The logs of one run; older ones would only grow.
+  rmSync(join(runDir, 'logs'), { recursive: true, force: true })
+
   const port = wholeNumber(env, 'PORT', STANDARD_PORT, 65_535)
   const wanted = {
     gateways: wholeNumber(env, 'GATEWAYS', 2, 64),

@@ -11,7 +11,7 @@ const LTS_MAJOR = 24
 const root = resolve(import.meta.dirname, '../..')
 
 /** Tests with processes that run on the LTS Node too: a cluster that starts, breaks and heals, and a whole call. */
-const SMOKE_TESTS = ['test/cluster/cluster.test.ts', 'test/call-flow.test.ts']
+const SMOKE_TESTS = ['test/cluster/cluster.test.ts', 'test/demo/demo.test.ts']
 
 /** Runs a command whose closing line counts; a command without one, or with a bad exit in spite of it, has failed. */
 async function leg(title: string, command: string, args: string[], env: NodeJS.ProcessEnv): Promise<Counts> {

@@ -7,8 +7,11 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import type { ClusterDescription } from '../../dev/cluster/description.ts'
 import { findFreePort } from '../../dev/cluster/ports.ts'
+import { startPostgres } from '../../dev/cluster/postgres.ts'
 import { identify } from '../../dev/cluster/process-identity.ts'
+import { startRedis } from '../../dev/cluster/redis.ts'
 import { eventually } from '../support/eventually.ts'
+import { mintToken } from '../support/tokens.ts'
 import { type CheckoutCopy, type Command, copyCheckout, processesOf } from './checkout-copy.ts'
 
 const NOBODY = 65_534
@@ -130,6 +133,29 @@ describe('make up', function () {
     expect(output).to.include('stopped')
     expect(await running.ended()).to.equal(0)
     await expectNothingLeft(checkout, pids)
+  })
+
+  it('honours DATABASE_URL, REDIS_URL and JWT_SECRET', async () => {
+    const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+    const secret = 'a secret of one’s own that is long enough'
+    const settings = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, JWT_SECRET: secret }
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', ...settings })
+    await running.printed('ready: ')
+    const described = describedIn(checkout)
+    const user = randomUUID()
+    const response = await fetch(`http://localhost:${port}/api/v1/presence/status/${user}`, {
+      headers: { authorization: `Bearer ${mintToken(secret, { sub: user })}` },
+    })
+    await response.arrayBuffer()
+
+    await checkout.makeToEnd('down')
+    const survived = [postgres.pid, redis.pid].every((pid) => identify(pid ?? 0) !== undefined)
+    await Promise.all([postgres.stop(), redis.stop()])
+
+    expect(described.postgres).to.deep.equal({ pid: null, url: postgres.url })
+    expect(described.redis).to.deep.equal({ pid: null, port: redis.port })
+    expect(response.status).to.equal(200)
+    expect(survived).to.equal(true)
   })
 
   it('gives up a start on Ctrl-C without leaving anything', async () => {
