@@ -28,7 +28,7 @@ export function createServices(platform: Platform): ApiServices {
     calls: new CallService({
       db,
       config: { ...config.calls, publicUrl: config.http.publicUrl },
-      events: new CallEvents(redis),
+      events: new CallEvents(redis, config.redis.keyPrefix),
       rooms,
       log,
       registry,

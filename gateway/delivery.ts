@@ -16,6 +16,15 @@ const READ_AGAIN_MS = 100
 /** Entries held for one peer before it is cut off; it resumes from the log. Twice what the log keeps of a call. */
 const HELD_MAX = 512
 
+/** What a log holds for a peer. */
+interface Replay {
+  epoch: string
+  /** The last number for the peer's side: with the entries, everything up to it is settled. */
+  last: number
+  entries: Entry[]
+  recovered?: boolean
+}
+
 export class Delivery {
   readonly #store: RoomStore
   readonly #log: Logger
@@ -52,7 +61,7 @@ export class Delivery {
   #offer(call: LocalCall, peer: Peer, entry: Entry): void {
     if (peer.held !== undefined) {
       peer.held.push(entry)
-      if (peer.held.length > HELD_MAX) peer.close(CLOSE.RESTARTING, 'too far behind, resume')
+      if (peer.held.length > HELD_MAX) peer.transport.move(CLOSE.RESTARTING, 'too far behind, resume')
       return
     }
     // Epochs are times of Redis' clock: an older one is a late arrival from before a wipe.
@@ -65,14 +74,14 @@ export class Delivery {
       void this.#readLog(call, peer)
       return
     }
-    this.#send(peer, entry)
+    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) peer.delivered = entry.number
+    else this.#send(peer, entry)
   }
 
-  #send(peer: Peer, entry: Entry): void {
-    peer.epoch = entry.epoch
-    peer.delivered = entry.number
-    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) return
-    const { type, json } = unpackBody(entry.body, entry.epoch, entry.number)
+  /** `place` is what the client may resume from when it has this entry. */
+  #send(peer: Peer, entry: Entry, place: number = entry.number): void {
+    peer.delivered = place
+    const { type, json } = unpackBody(entry.body, entry.epoch, place)
     peer.sendJson(type, json)
     this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
   }
@@ -95,8 +104,8 @@ export class Delivery {
     while (!peer.closed && peer.roomState !== 'outside') {
       try {
         const tail = await this.#store.tail(call.id, peer.side, peer.epoch, peer.delivered)
-        if (tail.epoch !== '') this.replay(call, peer, tail)
-        else this.release(call, peer)
+        if (tail.epoch === '') this.release(call, peer)
+        else this.replay(call, peer, tail.complete ? tail : { ...tail, recovered: false })
         return
       } catch (error) {
         this.#log.debug({ callId: call.id, err: (error as Error).message }, 'log not readable yet')
@@ -106,30 +115,36 @@ export class Delivery {
     peer.held = undefined
   }
 
-  /** Sends what the log kept for a peer, tells it of what may be missing, then lets live entries through again. */
-  replay(
-    call: LocalCall,
-    peer: Peer,
-    tail: { epoch: string; last: number; complete: boolean; entries: Entry[] },
-  ): void {
+  /**
+   * Sends what the log kept for a peer, then lets live entries through again. Where `recovered` is given, `resumed` goes
+   * in front of the messages; it must be given, as false, where anything may be missing.
+   */
+  replay(call: LocalCall, peer: Peer, tail: Replay): void {
     if (tail.epoch !== peer.epoch) {
-      peer.confirmed = 0
       if (peer.epoch !== '') peer.before = { epoch: peer.epoch, number: peer.delivered }
+      peer.epoch = tail.epoch
+      peer.delivered = 0
+      peer.confirmed = 0
     }
-    if (!tail.complete) {
-      peer.send({
-        type: 'resumed',
-        call_id: call.id,
-        recovered: false,
-        count: tail.entries.length,
-        seq: formatSeq(tail.epoch, 0),
-      })
-      this.#metrics.incompleteReplays.inc()
+    const from = peer.delivered
+    const due = tail.entries.filter(
+      (entry) => entry.number > from && !peer.takeServed(entry) && !wasDeliveredBefore(peer, entry),
+    )
+    if (tail.recovered !== undefined) {
+      const seq = formatSeq(tail.epoch, from)
+      peer.send({ type: 'resumed', call_id: call.id, recovered: tail.recovered, count: due.length, seq })
+      if (!tail.recovered) this.#metrics.incompleteReplays.inc()
     }
-    const delivered = tail.epoch === peer.epoch ? peer.delivered : 0
-    for (const entry of inFirstOrder(tail.entries)) if (entry.number > delivered) this.#send(peer, entry)
-    peer.epoch = tail.epoch
-    peer.delivered = Math.max(delivered, tail.last)
+    const last = Math.max(from, tail.last)
+    const again = due.filter(({ body }) => originOf(body) !== undefined)
+    if (again.length === 0) for (const entry of due) this.#send(peer, entry)
+    else {
+      // After a wipe new messages may be numbered before old ones are written again: the old ones come first. Then no
+      // place but the last says what was delivered; a client that is cut off in between resumes from before them all.
+      const ordered = [...again.sort(byOrigin), ...due.filter((entry) => !again.includes(entry))]
+      for (const [index, entry] of ordered.entries()) this.#send(peer, entry, index + 1 < ordered.length ? from : last)
+    }
+    peer.delivered = last
     this.release(call, peer)
   }
 
@@ -147,10 +162,4 @@ function wasDeliveredBefore(peer: Peer, entry: Entry): boolean {
   return origin !== undefined && origin.epoch === peer.before?.epoch && origin.number <= peer.before.number
 }
 
-/** After a wipe new messages may be numbered before old ones are written again: the old ones come first. */
-function inFirstOrder(entries: Entry[]): Entry[] {
-  const again = entries.filter(({ body }) => originOf(body) !== undefined)
-  if (again.length === 0) return entries
-  again.sort((one, other) => (originOf(one.body)?.number ?? 0) - (originOf(other.body)?.number ?? 0))
-  return [...again, ...entries.filter((entry) => !again.includes(entry))]
-}
+const byOrigin = (one: Entry, other: Entry) => (originOf(one.body)?.number ?? 0) - (originOf(other.body)?.number ?? 0)

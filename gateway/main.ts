@@ -12,7 +12,7 @@ const { config, db, redis, registry, log, shutdown } = platform
 const calls = new CallService({
   db,
   config: { ...config.calls, publicUrl: config.http.publicUrl },
-  events: new CallEvents(redis),
+  events: new CallEvents(redis, config.redis.keyPrefix),
   rooms: new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs),
   log,
   registry,

@@ -67,22 +67,9 @@ export class Membership {
       })
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
     this.greet(call, peer)
-    if (since !== undefined) {
-      this.#deps.metrics.resumes.inc({ recovered: String(joined.recovered) })
-      peer.send({
-        type: 'resumed',
-        call_id: call.id,
-        recovered: joined.recovered,
-        count: joined.tail.length,
-        seq: formatSeq(joined.epoch, joined.from),
-      })
-    }
-    this.#deps.delivery.replay(call, peer, {
-      epoch: joined.epoch,
-      last: joined.last,
-      complete: true,
-      entries: joined.tail,
-    })
+    const { epoch, last, tail: entries, recovered } = joined
+    if (since !== undefined) this.#deps.metrics.resumes.inc({ recovered: String(recovered) })
+    this.#deps.delivery.replay(call, peer, { epoch, last, entries, ...(since === undefined ? {} : { recovered }) })
   }
 
   #settle(call: LocalCall, peer: Peer, joined: Joined): void {
@@ -118,12 +105,8 @@ export class Membership {
     call.present = joined.present
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
-    this.#deps.delivery.replay(call, peer, {
-      epoch: joined.epoch,
-      last: joined.last,
-      complete: joined.recovered,
-      entries: joined.tail,
-    })
+    const { epoch, last, tail: entries, recovered } = joined
+    this.#deps.delivery.replay(call, peer, { epoch, last, entries, ...(recovered ? {} : { recovered }) })
   }
 
   /** Gives the seat up. `clean` tells everyone at once; after `lost` the user's place is kept for the grace. */

@@ -6,11 +6,11 @@ import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
 import type { CallService } from '../core/calls/call-service.ts'
 import type { Platform } from '../core/context.ts'
-import { createRedis } from '../core/platform/redis.ts'
+import { createRedis, warnOfPersistence } from '../core/platform/redis.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
-import { ADAPTER_KEY } from '../core/protocol/cluster-events.ts'
+import { adapterKey } from '../core/protocol/cluster-events.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
@@ -107,7 +107,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const sockets = trackSockets(http)
   const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
-  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: ADAPTER_KEY }))
+  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))
   io.on('call-changed', (event) => control.onChanged(event))
   io.on('call-ringing', (event) => control.onRinging(event))
   // The adapter's channel may have been interrupted where the inbox's was not.
@@ -124,6 +124,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   routeUpgrades(http, raw)
 
   await node.start()
+  void warnOfPersistence(redis, log)
   lastSeen.start()
   const port = await listen(http, config.http.port, config.http.bindAddress)
 

@@ -30,7 +30,7 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
   const calls = new CallService({
     db,
     config: { ...config.calls, publicUrl: config.http.publicUrl },
-    events: new CallEvents(redis),
+    events: new CallEvents(redis, keyPrefix),
     rooms: contact.guard(new RoomDirectory(redis, keyPrefix, leaseMs)),
     log,
     registry,

@@ -2,7 +2,7 @@
 import { Emitter } from '@socket.io/redis-emitter'
 import type { Redis } from 'ioredis'
 import { within } from '../platform/redis.ts'
-import { ADAPTER_KEY, type ClusterEvents } from '../protocol/cluster-events.ts'
+import { adapterKey, type ClusterEvents } from '../protocol/cluster-events.ts'
 
 /** A publish that Redis has not confirmed by then counts as failed and is repeated from the outbox. */
 const PUBLISH_TIMEOUT_MS = 2000
@@ -12,7 +12,7 @@ export class CallEvents {
   #published: Promise<unknown> = Promise.resolve()
 
   /** `publisher` must fail at once while Redis is away, or the outbox would wait instead of repeating. */
-  constructor(publisher: Pick<Redis, 'publish'>) {
+  constructor(publisher: Pick<Redis, 'publish'>, keyPrefix: string) {
     // The emitter drops the promise of its publish, so it is caught on its way. The emitter publishes synchronously.
     this.#emitter = new Emitter(
       {
@@ -20,7 +20,7 @@ export class CallEvents {
           this.#published = publisher.publish(channel, message)
         },
       },
-      { key: ADAPTER_KEY },
+      { key: adapterKey(keyPrefix) },
     )
   }
 

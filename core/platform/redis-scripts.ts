@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-/** Where every script of the product lies; `common.lua` there is put in front of each. */
+/** Where every script of the product lies; `prelude.lua` there is put in front of each. */
 const FOLDER = new URL('../rooms/lua/', import.meta.url)
 
 export class RedisScript {
@@ -13,7 +13,7 @@ export class RedisScript {
   /** Reads `<name>.lua`. @throws when there is no such file: a process without its scripts must not start. */
   constructor(name: string) {
     const read = (file: string) => readFileSync(new URL(`${file}.lua`, FOLDER), 'utf8')
-    this.#text = `${read('common')}\n${read(name)}`
+    this.#text = `${read('prelude')}\n${read(name)}`
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
 

@@ -104,3 +104,20 @@ export async function settled(redis: Redis, timeoutMs: number): Promise<boolean>
     redis.once('ready', onReady)
   })
 }
+
+/**
+ * Warns where Redis writes what it holds to a disk: SDP and candidates are to be in memory alone (decisions, "What may
+ * be stored"), and a Redis that comes back with older data would repeat numbers. A managed Redis may not let us look.
+ */
+export async function warnOfPersistence(redis: Redis, log: Logger): Promise<void> {
+  try {
+    const [[, save], [, appendonly]] = (await Promise.all([
+      redis.config('GET', 'save'),
+      redis.config('GET', 'appendonly'),
+    ])) as [[string, string], [string, string]]
+    if (save !== '' || appendonly !== 'no')
+      log.warn({ save, appendonly }, 'redis persists what it holds; run it with save "" and appendonly no')
+  } catch (error) {
+    log.debug({ err: (error as Error).message }, 'persistence of redis not known')
+  }
+}

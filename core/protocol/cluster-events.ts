@@ -24,5 +24,8 @@ export interface ClusterEvents {
   'call-ringing': (event: CallRinging) => void
 }
 
-/** Prefix of the adapter's and the emitter's channels. Both must be equal or events vanish without a word. */
-export const ADAPTER_KEY = 'tchat'
+/**
+ * What the adapter's and the emitter's channels start with. Both must be equal or events vanish without a word; with the
+ * configured key prefix two deployments may share a Redis.
+ */
+export const adapterKey = (keyPrefix: string): string => `${keyPrefix}io`

@@ -29,5 +29,5 @@ export const roomKeys = (prefix: string) => ({
 
 export type RoomKeys = ReturnType<typeof roomKeys>
 
-/** Longest life of a room's and of a user's connection keys without a refresh; equals ROOM_TTL_MS in common.lua. */
+/** Longest life of a room's and of a user's connection keys without a refresh; equals ROOM_TTL_MS in prelude.lua. */
 export const ROOM_TTL_MS = 300_000

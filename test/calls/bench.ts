@@ -83,7 +83,7 @@ export class Bench {
     const calls = new CallService({
       db,
       config: { ...this.config.calls, ...options.calls, publicUrl: PUBLIC_URL },
-      events: new CallEvents(publisher as unknown as ConstructorParameters<typeof CallEvents>[0]),
+      events: new CallEvents(publisher as unknown as ConstructorParameters<typeof CallEvents>[0], 'tchat:'),
       rooms,
       log: silent,
       registry,
