@@ -47,6 +47,27 @@ describe('isDatabaseAway', () => {
     expect(isDatabaseAway(await faultOf(portOf()))).to.equal(true)
   })
 
+  it('knows it also where a request waits for the connection that another one has asked for', async () => {
+    greet = () => {}
+    const url = `postgres://someone:secret@127.0.0.1:${portOf()}/calls`
+    const db = createDatabase({ url, poolMax: 1, timeoutMs: 100 }, 'test')
+    const startedAt = performance.now()
+    const faults: unknown[] = []
+    const waiting: Promise<unknown>[] = []
+
+    // One after the other, so that the later ones are still waiting when the first connection has failed.
+    while (performance.now() - startedAt < 100) {
+      waiting.push(db.raw('SELECT 1').catch((error: unknown) => faults.push(error)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await Promise.all(waiting)
+    await db.destroy()
+
+    expect(faults).to.have.length.of.at.least(10)
+    expect(faults.filter((fault) => !isDatabaseAway(fault))).to.deep.equal([])
+    expect(faults.map(String)).to.include('Error: timeout expired')
+  })
+
   it('knows a server that hangs up', async () => {
     greet = (socket) => socket.once('data', () => socket.destroy())
 
