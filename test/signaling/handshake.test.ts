@@ -162,6 +162,19 @@ describe('signaling handshake', () => {
     expectRefusal('socketio', socketio, 401, 'UNAUTHORIZED')
   })
 
+  it('lets a page read the polling answers where its origin is allowed, and only there', async () => {
+    const strict = await impatientCluster()
+    const allowedFor = async (origin: string) => {
+      const url = `${strict.gateway(0).url}/socket.io/?EIO=4&transport=polling`
+      const response = await fetch(url, { headers: { origin } })
+      await response.arrayBuffer()
+      return response.headers.get('access-control-allow-origin')
+    }
+
+    expect(await allowedFor(ALLOWED_ORIGIN)).to.equal(ALLOWED_ORIGIN)
+    expect(await allowedFor('https://evil.example.com')).not.to.be.oneOf(['https://evil.example.com', '*'])
+  }).timeout(60_000)
+
   it('answers a handshake that is broken HTTP-wise without harm', async () => {
     const response = await fetch(`${cluster.gateway(0).url}/ws/signaling/${call.id}`, {
       headers: { connection: 'keep-alive' },

@@ -5,12 +5,12 @@ import type { Cluster } from '../../dev/cluster/cluster.ts'
 import type { ApiResponse } from '../support/api-client.ts'
 import { joinBoth, newCall, newUser, openChannel, type TestCall } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
-import { refusalOf } from '../support/connect-peer.ts'
+import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Peer } from '../support/peer.ts'
 
 /** Short limits: a call that is ended by mistake is ended before a test is over. */
-const LIMIT_SECONDS = 3
+const LIMIT_SECONDS = 2
 /** Decisions, "Signaling": a dead node's connections count no longer than this. */
 const DEAD_NODE_MS = 10_000
 /** What the product promises after Redis was wiped. */
@@ -201,6 +201,38 @@ describe('outages', function () {
     await call.end()
     await channel.next((message) => message.type === 'call-status' && message.status === 'ended')
     expect(pidsOf(cluster)).to.deep.equal(pids)
+  })
+
+  it('Redis is away: who would join is told SERVICE_UNAVAILABLE, stays, and joins when it is back', async () => {
+    const call = await newCall(cluster)
+    const [caller, callee] = [await call.caller.connect('raw'), await call.callee.connect('socketio')]
+    const peers = [caller, callee]
+
+    await cluster.stopRedis()
+    try {
+      for (const peer of peers) {
+        peer.send({ ...peer.joinMessage(), id: 'join' })
+        const error = await peer.next('error')
+        expect(error.error.code).to.equal('SERVICE_UNAVAILABLE')
+        expect(error.ref).to.equal('join')
+      }
+      for (const kind of PEER_KINDS) {
+        const refused = await refusalOf(kind, call.caller.optionsFor())
+        expect(refused.code).to.equal('SERVICE_UNAVAILABLE')
+        if (kind === 'raw') expect(refused.status).to.equal(503)
+      }
+    } finally {
+      await cluster.startRedis()
+    }
+
+    for (const peer of peers) {
+      await eventually(async () => {
+        const { ok } = await peer.sendAndAck(peer.joinMessage())
+        expect(ok).to.equal(true)
+      }, 20_000)
+    }
+    caller.offer('after all')
+    expect((await callee.next('offer')).sdp).to.equal('after all')
   })
 
   it('Postgres is restarted: 503 with the envelope meanwhile, signaling untouched, then as before', async () => {

@@ -76,6 +76,22 @@ describe('messages that wait', () => {
         expect(await candidatesUntilMarker(caller, back)).to.deep.equal(['1', '2', '3', '4'])
       })
 
+      it('are remembered for a device by its name', async () => {
+        const call = await newCall(cluster, { calleeClaims: { device_id: 'phone' } })
+        const { caller, callee: phone } = await joinBoth(call, { callee: kind })
+        const tablet = await call.callee.joinAs(kind, { token: call.callee.tokenWith({ device_id: 'tablet' }) })
+        caller.candidate('1')
+        await Promise.all([phone.next('candidate'), tablet.next('candidate')])
+
+        await phone.terminate()
+        await caller.sendAndAck(caller.candidateMessage('2'))
+        const back = await call.callee.joinAs(kind, { at: 0 })
+
+        expect(await candidatesUntilMarker(caller, back)).to.deep.equal(['1', '2'])
+        await tablet.next((message) => message.type === 'offer')
+        expect(candidatesOf(tablet)).to.deep.equal(['1', '2'])
+      })
+
       it('are replayed once, also to a connection that joins twice', async () => {
         const call = await newCall(cluster)
         const caller = await call.caller.joinAs()
