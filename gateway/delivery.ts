@@ -43,8 +43,8 @@ export class Delivery {
 
   /**
    * Hands a message over before it has a number, while Redis is away: to the recipients on this node that miss nothing
-   * before it. Returns them. Its `seq` is the place they had, so a client that resumes before the message is numbered
-   * may see it again; the sender's `id` tells.
+   * before it. Returns them. Its `seq` is the place they had, so a client whose connection is lost before the message is
+   * numbered gets it again when it resumes; the sender's `id` tells.
    */
   deliverUnnumbered(call: LocalCall, side: Side, body: string): Peer[] {
     const served: Peer[] = []
@@ -74,8 +74,23 @@ export class Delivery {
       void this.#readLog(call, peer)
       return
     }
-    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) peer.delivered = entry.number
-    else this.#send(peer, entry)
+    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) {
+      peer.delivered = entry.number
+      this.#tellPlace(call, peer)
+    } else this.#send(peer, entry)
+  }
+
+  /**
+   * Tells a peer that its place moved on without a message: it had the message before it was numbered, and would get it
+   * again if it resumed from its old place. The current status, once more, carries the new one; every client knows it.
+   */
+  #tellPlace(call: LocalCall, peer: Peer): void {
+    if (peer.owedPlace) return
+    peer.owedPlace = true
+    setImmediate(() => {
+      peer.owedPlace = false
+      peer.send({ ...call.status, seq: formatSeq(peer.epoch, peer.delivered) })
+    })
   }
 
   /** `place` is what the client may resume from when it has this entry. */
@@ -145,6 +160,7 @@ export class Delivery {
       for (const [index, entry] of ordered.entries()) this.#send(peer, entry, index + 1 < ordered.length ? from : last)
     }
     peer.delivered = last
+    if (due.length < tail.entries.length) this.#tellPlace(call, peer)
     this.release(call, peer)
   }
 

@@ -15,7 +15,8 @@ export class LocalCall {
   /** The newest version of who is present that was announced here, by side. */
   readonly presence: Record<Side, number> = { a: 0, b: 0 }
   /** The sides that are in the room, on whatever node, as far as this node was told. */
-  present: Side[] = []
+  present: readonly Side[] = []
+  #presentVersion = 0
   constructor(call: Call | RoomFacts) {
     if ('id' in call) {
       this.id = call.id
@@ -55,6 +56,16 @@ export class LocalCall {
 
   otherUser(side: Side): string {
     return this.userOf(otherSide(side))
+  }
+
+  /**
+   * Takes a view of who is in the room. Announcements and replies come over different connections, so that an older
+   * view may arrive after a newer one; it is passed over.
+   */
+  see(version: number, present: readonly Side[]): void {
+    if (version < this.#presentVersion) return
+    this.#presentVersion = version
+    this.present = present
   }
 
   /** Takes a newer state; false for one that is not newer. */

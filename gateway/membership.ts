@@ -77,7 +77,7 @@ export class Membership {
     peer.epoch = joined.epoch
     peer.delivered = joined.from
     peer.confirmed = joined.from
-    call.present = joined.present
+    call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
   }
 
@@ -102,7 +102,7 @@ export class Membership {
       throw error
     }
     if (peer.closed || peer.roomState !== 'joined') return
-    call.present = joined.present
+    call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
     const { epoch, last, tail: entries, recovered } = joined
@@ -141,7 +141,7 @@ export class Membership {
         const graceMs = Math.max(0, due - Date.now())
         const left = await store.leave(seatOf(call, peer), how === 'lost' ? 'lost' : 'clean', graceMs, confirmed)
         if (left.left) {
-          call.present = left.present
+          call.see(left.version, left.present)
           call.presence[peer.side] = Math.max(call.presence[peer.side], left.version)
           this.#announce(call, 'user-left', peer.side)
         } else if (how === 'clean' && !left.hadSeat) {
@@ -179,7 +179,7 @@ export class Membership {
   onAnnouncement(call: LocalCall, item: Extract<InboxItem, { kind: 'joined' | 'left' }>): void {
     if (item.version <= call.presence[item.side]) return
     call.presence[item.side] = item.version
-    call.present = item.present
+    call.see(item.version, item.present)
     this.#announce(call, item.kind === 'joined' ? 'user-joined' : 'user-left', item.side)
   }
 

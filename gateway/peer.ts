@@ -64,6 +64,8 @@ export class Peer {
   #served: Set<string> | undefined
   /** Live entries wait here while the log is read for this connection. */
   held: Entry[] | undefined
+  /** The peer is about to be told that its place moved on. */
+  owedPlace = false
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
   pending: Incoming[] | undefined
   /** How the connection ended: on purpose, or lost. */

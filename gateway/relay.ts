@@ -16,8 +16,8 @@ const LOADED_FLUSH = 4
 /** What may wait here, all calls together, before senders are told SERVICE_UNAVAILABLE at once. */
 const WAITING_MAX = 20_000
 const WAITING_MAX_BYTES = 32 * 1024 * 1024
-/** A flush that takes longer than this is not waited for: 100 times the usual, half of the contract's 200 ms. */
-const PATIENCE_MS = 100
+/** A flush that takes longer than the contract's target for signaling ("Response Time Targets") is not waited for. */
+const PATIENCE_MS = 200
 /** Pause before a flush whose reply did not come is sent again; its dedupe ids make that safe. */
 const RETRY_MS = 50
 

@@ -29,6 +29,7 @@ export class WorkerBench {
         REDIS_URL: this.redis.url,
         NODE_NAME: randomUUID(),
         LOG_LEVEL: 'silent',
+        NODE_BEAT_SECONDS: '0.25',
         NODE_LEASE_SECONDS: '1',
         SWEEP_INTERVAL_SECONDS: '0.1',
         ...env,

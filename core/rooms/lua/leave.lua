@@ -7,7 +7,7 @@ local room = key('room', call)
 
 if redis.call('HDEL', key('roster', call), connection) == 0 then
   local _, count = read_roster(call)
-  return { 0, 0, present(call, count), count.a + count.b == 0 and 1 or 0, 0 }
+  return { 0, tonumber(redis.call('HGET', room, 'pv') or 0), present(call, count), count.a + count.b == 0 and 1 or 0, 0 }
 end
 if redis.call('HGET', room, 'e') == epoch then
   local field = device ~= '' and (role .. 'd:' .. device) or (role .. 'c:' .. connection)
@@ -20,7 +20,7 @@ for _, side in ipairs({ 'a', 'b' }) do
 end
 if not still_here then redis.call('SREM', key('calls', node), call) end
 
-local left, version = 0, 0
+local left, version = 0, tonumber(redis.call('HGET', room, 'pv') or 0)
 if count[role] == 0 then
   if how == 'clean' then
     left = 1
