@@ -85,7 +85,7 @@ export const VARIABLES = {
 
   DATABASE_URL: url('postgres://127.0.0.1:5432/tchat', 'postgres:', 'postgresql:'),
   DATABASE_POOL_MAX: whole(10, 'connections', 1, 500),
-  DATABASE_TIMEOUT_SECONDS: seconds(3),
+  DATABASE_TIMEOUT_SECONDS: seconds(5),
   REDIS_URL: url('redis://127.0.0.1:6379', 'redis:', 'rediss:'),
   REDIS_KEY_PREFIX: variable('tchat:', (value) => {
     if (!/^[a-z0-9:_-]{1,40}$/i.test(value)) throw new Error('must be 1 to 40 letters, digits, colons, _ or -')
