@@ -1,9 +1,11 @@
 // Compiles the product into dist/ and copies the files that are read at run time (Lua scripts, the OpenAPI document).
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const root = dirname(import.meta.dirname)
+// Anew each time: what is compiled of a deleted source, a migration say, must not run any more.
+rmSync(join(root, 'dist'), { recursive: true, force: true })
 execFileSync(
   process.execPath,
   [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')],

@@ -35,6 +35,8 @@ import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketi
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
 
+/** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
+const KEEP_ALIVE_MS = 75_000
 /** Longest wait for the last close frames to be taken. */
 const LINGER_MS = 500
 
@@ -104,6 +106,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const lifecycle = new PeerLifecycle({ registry, handshakes, membership, signaling, store, metrics, onGone, log })
 
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
+  http.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = trackSockets(http)
   const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
