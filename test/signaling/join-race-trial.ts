@@ -3,10 +3,10 @@
  * other, whatever happens at the same instant? The scenario, the transports, the gateways and the moments are random.
  */
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { newCall, type TestCall } from '../support/calls.ts'
+import { type ConnectOptions, newCall, type Party, type TestCall } from '../support/calls.ts'
 import { PEER_KINDS, type PeerKind } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
-import type { Peer } from '../support/peer.ts'
+import { type Peer, Refused } from '../support/peer.ts'
 import { pick, pickIndex, type Random, seededRandom } from '../support/randomness.ts'
 
 export interface TrialOutcome {
@@ -30,6 +30,9 @@ type Scenario = (setting: Setting) => Promise<Omit<TrialOutcome, 'scenario'>>
 
 /** Joins, sends and losses of one trial happen within this, so that any order of them can come about. */
 const WINDOW_MS = 15
+
+/** Each takes a node a second of waiting for Redis. */
+const CONNECT_ATTEMPTS = 5
 
 export async function runTrial(cluster: Cluster, seed: number, deadlineMs: number): Promise<TrialOutcome> {
   const random = seededRandom(seed)
@@ -118,7 +121,7 @@ const sentIntoAReconnect: Scenario = async (setting) => {
     const since = callee.received.filter(({ type }) => type !== 'ack').at(-1)?.seq
     taken.push(...candidatesOf(callee))
     await callee.terminate()
-    back = await call.callee.connect(pickKind(random), { at: gateways[2], since })
+    back = await connectPatiently(call.callee, pickKind(random), { at: gateways[2], since })
   })
   await sending
 
@@ -144,7 +147,7 @@ const sentIntoARejoin: Scenario = async (setting) => {
     for (const name of sent) await soon(setting, () => caller.candidate(name), WINDOW_MS / 3)
   })()
   await soon(setting, () => callee.terminate())
-  const back = await call.callee.connect(kinds[1], { at: gateways[2] })
+  const back = await connectPatiently(call.callee, kinds[1], { at: gateways[2] })
   back.send(back.joinMessage())
   await sending
 
@@ -184,9 +187,21 @@ const SCENARIOS: [[string, Scenario], ...[string, Scenario][]] = [
 
 async function connectBoth({ call, gateways, kinds }: Setting): Promise<[Peer, Peer]> {
   return Promise.all([
-    call.caller.connect(kinds[0], { at: gateways[0] }),
-    call.callee.connect(kinds[1], { at: gateways[1] }),
+    connectPatiently(call.caller, kinds[0], { at: gateways[0] }),
+    connectPatiently(call.callee, kinds[1], { at: gateways[1] }),
   ])
+}
+
+/** As any client: a node that says 503, because its line to Redis is slower than its patience, is asked again. */
+async function connectPatiently(party: Party, kind: PeerKind, options: ConnectOptions): Promise<Peer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await party.connect(kind, options)
+    } catch (error) {
+      const isTemporary = error instanceof Refused && error.code === 'SERVICE_UNAVAILABLE'
+      if (!isTemporary || attempt === CONNECT_ATTEMPTS) throw error
+    }
+  }
 }
 
 /** At a random moment of the trial's window. */
