@@ -2,7 +2,7 @@
 
 import { createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
-import { ConfigError } from '../core/platform/environment.ts'
+import { runProcess } from '../core/platform/run-process.ts'
 import { listen } from './listen.ts'
 import { createServices } from './services.ts'
 
@@ -13,8 +13,4 @@ async function main(): Promise<void> {
   platform.shutdown.onSignals()
 }
 
-main().catch((error: Error) => {
-  // A wrong configuration is a sentence for its operator; anything else is a bug whose place matters.
-  process.stderr.write(`${error instanceof ConfigError ? error.message : error.stack}\n`)
-  process.exit(1)
-})
+runProcess(main)

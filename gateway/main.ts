@@ -4,27 +4,32 @@ import { CallService } from '../core/calls/call-service.ts'
 import { closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
+import { runProcess } from '../core/platform/run-process.ts'
 import { RoomDirectory } from '../core/rooms/room-view.ts'
 import { startGateway } from './server.ts'
 
-const platform = createPlatform(loadConfig('gateway', process.env))
-const { config, db, redis, registry, log, shutdown } = platform
-const calls = new CallService({
-  db,
-  config: { ...config.calls, publicUrl: config.http.publicUrl },
-  events: new CallEvents(redis, config.redis.keyPrefix),
-  rooms: new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs),
-  log,
-  registry,
-})
-const gateway = await startGateway(platform, calls)
-const probes = await startProbeServer({
-  port: config.http.metricsPort,
-  bindAddress: config.http.bindAddress,
-  registry,
-  readiness: () => (gateway.drain.started ? 'draining' : 'ready'),
-})
-shutdown.add('close probes', () => probes.close())
-closePlatformLast(platform)
-shutdown.onSignals()
-log.info({ port: gateway.port, metricsPort: probes.port }, 'gateway listening')
+async function main(): Promise<void> {
+  const platform = createPlatform(loadConfig('gateway', process.env))
+  const { config, db, redis, registry, log, shutdown } = platform
+  const calls = new CallService({
+    db,
+    config: { ...config.calls, publicUrl: config.http.publicUrl },
+    events: new CallEvents(redis, config.redis.keyPrefix),
+    rooms: new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs),
+    log,
+    registry,
+  })
+  const gateway = await startGateway(platform, calls)
+  const probes = await startProbeServer({
+    port: config.http.metricsPort,
+    bindAddress: config.http.bindAddress,
+    registry,
+    readiness: () => (gateway.drain.started ? 'draining' : 'ready'),
+  })
+  shutdown.add('close probes', () => probes.close())
+  closePlatformLast(platform)
+  shutdown.onSignals()
+  log.info({ port: gateway.port, metricsPort: probes.port }, 'gateway listening')
+}
+
+runProcess(main)

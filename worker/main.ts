@@ -1,9 +1,9 @@
 /** The worker process: periodic work alone. Its only listener is the internal one for probes and metrics. */
 import { closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
-import { ConfigError } from '../core/platform/environment.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
 import { settled } from '../core/platform/redis.ts'
+import { runProcess } from '../core/platform/run-process.ts'
 import { createWorker } from './worker.ts'
 
 const REDIS_PATIENCE_MS = 2000
@@ -26,7 +26,4 @@ async function main(): Promise<void> {
   log.info({ metricsPort: probes.port }, 'worker started')
 }
 
-main().catch((error: Error) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : error.stack}\n`)
-  process.exit(1)
-})
+runProcess(main)
