@@ -136,7 +136,7 @@ export class Delivery {
    */
   replay(call: LocalCall, peer: Peer, tail: Replay): void {
     if (tail.epoch !== peer.epoch) {
-      if (peer.epoch !== '') peer.before = { epoch: peer.epoch, number: peer.delivered }
+      if (peer.epoch !== '') peer.remember({ epoch: peer.epoch, number: peer.delivered })
       peer.epoch = tail.epoch
       peer.delivered = 0
       peer.confirmed = 0
@@ -175,7 +175,11 @@ export class Delivery {
 /** A message that is written again after a wipe has been delivered if its old place was. */
 function wasDeliveredBefore(peer: Peer, entry: Entry): boolean {
   const origin = originOf(entry.body)
-  return origin !== undefined && origin.epoch === peer.before?.epoch && origin.number <= peer.before.number
+  return origin !== undefined && peer.hadBefore(origin)
 }
 
-const byOrigin = (one: Entry, other: Entry) => (originOf(one.body)?.number ?? 0) - (originOf(other.body)?.number ?? 0)
+/** Epochs are times: what an earlier log held comes first. */
+function byOrigin(one: Entry, other: Entry): number {
+  const [first, second] = [originOf(one.body), originOf(other.body)]
+  return Number(first?.epoch) - Number(second?.epoch) || (first?.number ?? 0) - (second?.number ?? 0)
+}

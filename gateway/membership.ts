@@ -57,7 +57,7 @@ export class Membership {
       this.#giveUp(call, peer, 'untaken')
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
-    peer.before = asked
+    if (asked !== undefined) peer.remember(asked)
     this.#settle(call, peer, joined)
     this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.connected(call.id)

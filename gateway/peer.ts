@@ -40,6 +40,9 @@ export interface PeerOptions {
   transport: Transport
 }
 
+/** Wipes within the two minutes that messages are remembered; more would be an outage of another kind. */
+const EPOCHS_KEPT = 8
+
 export class Peer {
   readonly connectionId: string
   readonly identity: Identity
@@ -54,8 +57,8 @@ export class Peer {
   /** The last place in the log that was delivered to this connection. */
   epoch = ''
   delivered = 0
-  /** What was delivered before Redis lost the call's log: messages that are written again are known by it. */
-  before: { epoch: string; number: number } | undefined
+  /** What was delivered by epoch, before Redis lost the call's log: messages that are written again are known by it. */
+  readonly #before = new Map<string, number>()
   /** The last place that a pong confirmed. */
   confirmed = 0
   /** What `delivered` was when the last ping went out. */
@@ -97,6 +100,18 @@ export class Peer {
 
   close(code: number, reason: string): void {
     if (!this.closed) this.transport.close(code, reason)
+  }
+
+  /** Remembers how far a log went that is lost, or that the client says it had. */
+  remember({ epoch, number }: { epoch: string; number: number }): void {
+    this.#before.set(epoch, number)
+    const [oldest] = this.#before.keys()
+    if (this.#before.size > EPOCHS_KEPT && oldest !== undefined) this.#before.delete(oldest)
+  }
+
+  /** Whether a place of an earlier log was delivered. */
+  hadBefore({ epoch, number }: { epoch: string; number: number }): boolean {
+    return number <= (this.#before.get(epoch) ?? 0)
   }
 
   /** Remembers an entry that was handed over before it had a number: it counts as delivered when its turn comes. */
