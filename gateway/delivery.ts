@@ -16,6 +16,12 @@ const READ_AGAIN_MS = 100
 /** Entries held for one peer before it is cut off; it resumes from the log. Twice what the log keeps of a call. */
 const HELD_MAX = 512
 
+/** What becomes of a message that was handed over without a number. */
+export interface Unnumbered {
+  numbered(entry: Entry): void
+  failed(): void
+}
+
 /** What a log holds for a peer. */
 interface Replay {
   epoch: string
@@ -43,19 +49,35 @@ export class Delivery {
 
   /**
    * Hands a message over before it has a number, while Redis is away: to the recipients on this node that miss nothing
-   * before it. Returns them. Its `seq` is the place they had, so a client whose connection is lost before the message is
+   * before it. Whoever asked tells what became of the message, so that it counts when its turn in the log comes. A
+   * recipient that is passed over gets nothing more this way before that, or messages would overtake each other. Its `seq` is the place they had, so a client whose connection is lost before the message is
    * numbered gets it again when it resumes; the sender's `id` tells.
    */
-  deliverUnnumbered(call: LocalCall, side: Side, body: string): Peer[] {
+  deliverUnnumbered(call: LocalCall, side: Side, body: string): Unnumbered {
     const served: Peer[] = []
+    const passedOver: Peer[] = []
     for (const peer of call.recipients(side)) {
-      if (peer.held !== undefined || peer.roomState !== 'joined') continue
+      if (peer.passedOver > 0 || peer.held !== undefined || peer.roomState !== 'joined') {
+        peer.passedOver += 1
+        passedOver.push(peer)
+        continue
+      }
       const { type, json } = unpackBody(body, peer.epoch, peer.delivered)
       peer.sendJson(type, json)
-      this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
+      peer.served.add(body)
       served.push(peer)
+      this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
     }
-    return served
+    return {
+      numbered(entry) {
+        for (const peer of served) peer.served.numbered(entry)
+        for (const peer of passedOver) peer.passedOver -= 1
+      },
+      failed() {
+        for (const peer of served) peer.served.forget(body)
+        for (const peer of passedOver) peer.passedOver -= 1
+      },
+    }
   }
 
   #offer(call: LocalCall, peer: Peer, entry: Entry): void {
@@ -74,7 +96,7 @@ export class Delivery {
       void this.#readLog(call, peer)
       return
     }
-    if (peer.takeServed(entry) || wasDeliveredBefore(peer, entry)) {
+    if (peer.served.take(entry) || wasDeliveredBefore(peer, entry)) {
       peer.delivered = entry.number
       this.#tellPlace(call, peer)
     } else this.#send(peer, entry)
@@ -143,7 +165,7 @@ export class Delivery {
     }
     const from = peer.delivered
     const due = tail.entries.filter(
-      (entry) => entry.number > from && !peer.takeServed(entry) && !wasDeliveredBefore(peer, entry),
+      (entry) => entry.number > from && !peer.served.take(entry) && !wasDeliveredBefore(peer, entry),
     )
     if (tail.recovered !== undefined) {
       const seq = formatSeq(tail.epoch, from)

@@ -5,7 +5,8 @@
 
 import type { Identity } from '../core/platform/tokens.ts'
 import type { Ack, ServerMessage } from '../core/protocol/signaling.ts'
-import { type Entry, formatSeq, type Side } from '../core/rooms/room.ts'
+import type { Entry, Side } from '../core/rooms/room.ts'
+import { ServedEarly } from './served-early.ts'
 
 /** What frames and carries the messages of one connection. */
 export interface Transport {
@@ -64,9 +65,12 @@ export class Peer {
   /** What `delivered` was when the last ping went out. */
   #pinged = 0
   #pingedEpoch = ''
-  #served: Set<string> | undefined
+  /** What was handed over before it had a number. */
+  readonly served = new ServedEarly()
   /** Live entries wait here while the log is read for this connection. */
   held: Entry[] | undefined
+  /** Messages that wait for their number and were not handed over: nothing that comes after them may be either. */
+  passedOver = 0
   /** The peer is about to be told that its place moved on. */
   owedPlace = false
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
@@ -112,17 +116,6 @@ export class Peer {
   /** Whether a place of an earlier log was delivered. */
   hadBefore({ epoch, number }: { epoch: string; number: number }): boolean {
     return number <= (this.#before.get(epoch) ?? 0)
-  }
-
-  /** Remembers an entry that was handed over before it had a number: it counts as delivered when its turn comes. */
-  alreadyServed({ epoch, number }: Entry): void {
-    this.#served ??= new Set()
-    this.#served.add(formatSeq(epoch, number))
-  }
-
-  /** True, once, for an entry that was handed over before it had a number. */
-  takeServed({ epoch, number }: Entry): boolean {
-    return this.#served?.delete(formatSeq(epoch, number)) ?? false
   }
 
   /** A ping goes out now: what was delivered before it is confirmed by its pong. */

@@ -92,7 +92,7 @@ export class Relay {
     this.#inFlight = batch
     this.#lastFlushAt = performance.now()
     this.#lastFlushSize = batch.length
-    const patience = setTimeout(() => this.#loseTouch(), PATIENCE_MS)
+    const patience = setTimeout(() => this.#doubt(batch), PATIENCE_MS)
     const results = await this.#store.relay(batch.map(({ ticket }) => ticket.request)).catch(() => undefined)
     clearTimeout(patience)
     this.#inFlight = []
@@ -108,6 +108,13 @@ export class Relay {
       for (const [index, waiting] of batch.entries()) this.#settle(waiting, results[index] as RelayResult)
     }
     this.#schedule()
+  }
+
+  /** Timers run before sockets are read: where this node itself is late, the reply may have arrived already. */
+  #doubt(batch: Waiting[]): void {
+    setImmediate(() => {
+      if (this.#inFlight === batch) this.#loseTouch()
+    })
   }
 
   /** Redis does not answer: everything that waits, and what comes now, may go to peers on this node directly. */

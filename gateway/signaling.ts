@@ -13,7 +13,7 @@ import {
 } from '../core/protocol/signaling.ts'
 import { formatSeq, otherSide } from '../core/rooms/room.ts'
 import type { RelayResult, RoomStore } from '../core/rooms/room-store.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Unnumbered } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
@@ -146,17 +146,20 @@ export class Signaling {
       dedupeId: this.#dedupeId(peer, id),
       body: packBody(relayed.type, relayed.json),
     }
-    let served: Peer[] = []
+    let unnumbered: Unnumbered | undefined
     this.#deps.relay.submit({
       request,
       direct: () => {
-        served = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body)
+        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body)
       },
       done: (outcome) => {
-        if (outcome instanceof AppError) this.refuse(peer, outcome, incoming)
-        else {
+        if (outcome instanceof AppError) {
+          unnumbered?.failed()
+          this.refuse(peer, outcome, incoming)
+        } else {
           this.#deps.recent.remember(request, outcome.entry)
-          this.#numbered(peer, call, outcome, served, id, incoming)
+          unnumbered?.numbered(outcome.entry)
+          this.#numbered(peer, call, outcome, id, incoming)
         }
       },
     })
@@ -178,11 +181,9 @@ export class Signaling {
     peer: Peer,
     call: LocalCall,
     result: RelayResult,
-    served: Peer[],
     id: string | number | undefined,
     incoming: Incoming,
   ): void {
-    for (const recipient of served) recipient.alreadyServed(result.entry)
     // What was numbered before has a place that may have been passed on the way: only the log knows.
     if (result.seen) this.#deps.delivery.catchUpSide(call, otherSide(peer.side))
     else if (result.local) this.#deps.delivery.deliver(call, result.entry)
