@@ -67,10 +67,25 @@ clean: ## Stop the cluster, remove its data, logs and everything built or fetche
 help: ## Show this
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
+## Measure
+
+.PHONY: bench
+bench: build loadtest/node_modules/.package-lock.json ## Measure the cluster beside what people build by the book, some 20 minutes; writes loadtest/results/
+	@$(MANY_FILES); exec node --import tsx loadtest/main.ts
+
+.PHONY: bench-quick
+bench-quick: build loadtest/node_modules/.package-lock.json ## The same in under 2 minutes: one round, 1 and 4 nodes, a table
+	@$(MANY_FILES); exec node --import tsx loadtest/main.ts --quick
+
 # npm writes this file last, so an interrupted installation is made again.
 node_modules/.package-lock.json: package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 19)) { console.error("Node 20.19 or newer is needed; this is " + process.version); process.exit(1) }'
 	npm ci --include=dev --no-audit --no-fund
+	@touch $@
+
+# What the rivals stand on; nothing of it is in the product.
+loadtest/node_modules/.package-lock.json: loadtest/package-lock.json
+	cd loadtest && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs tsconfig.json tsconfig.build.json
