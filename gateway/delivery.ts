@@ -49,34 +49,33 @@ export class Delivery {
 
   /**
    * Hands a message over before it has a number, while Redis is away: to the recipients on this node that miss nothing
-   * before it. Whoever asked tells what became of the message, so that it counts when its turn in the log comes. A
-   * recipient that is passed over gets nothing more this way before that, or messages would overtake each other. Its `seq` is the place they had, so a client whose connection is lost before the message is
+   * before it, and to nobody where the message may not be new. Whoever asked tells what became of the message, so that it counts when its turn in the log comes. A
+   * recipient that was not handed one that waits gets nothing more this way, or messages would overtake each other. Its `seq` is the place they had, so a client whose connection is lost before the message is
    * numbered gets it again when it resumes; the sender's `id` tells.
    */
-  deliverUnnumbered(call: LocalCall, side: Side, body: string): Unnumbered {
+  deliverUnnumbered(call: LocalCall, side: Side, body: string, isNew: boolean): Unnumbered {
     const served: Peer[] = []
-    const passedOver: Peer[] = []
-    for (const peer of call.recipients(side)) {
-      if (peer.passedOver > 0 || peer.held !== undefined || peer.roomState !== 'joined') {
-        peer.passedOver += 1
-        passedOver.push(peer)
-        continue
-      }
+    for (const peer of isNew ? call.recipients(side) : []) {
+      const missesNothing = peer.servedEarly === call.unnumbered[side]
+      if (!missesNothing || peer.held !== undefined || peer.roomState !== 'joined') continue
       const { type, json } = unpackBody(body, peer.epoch, peer.delivered)
       peer.sendJson(type, json)
       peer.served.add(body)
+      peer.servedEarly += 1
       served.push(peer)
       this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
     }
+    call.unnumbered[side] += 1
+    const settle = (tell: (peer: Peer) => void) => {
+      call.unnumbered[side] -= 1
+      for (const peer of served) {
+        peer.servedEarly -= 1
+        tell(peer)
+      }
+    }
     return {
-      numbered(entry) {
-        for (const peer of served) peer.served.numbered(entry)
-        for (const peer of passedOver) peer.passedOver -= 1
-      },
-      failed() {
-        for (const peer of served) peer.served.forget(body)
-        for (const peer of passedOver) peer.passedOver -= 1
-      },
+      numbered: (entry) => settle((peer) => peer.served.numbered(entry)),
+      failed: () => settle((peer) => peer.served.forget(body)),
     }
   }
 

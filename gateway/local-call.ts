@@ -14,6 +14,8 @@ export class LocalCall {
   readonly peers = new Set<Peer>()
   /** The newest version of who is present that was announced here, by side. */
   readonly presence: Record<Side, number> = { a: 0, b: 0 }
+  /** Messages to a side that wait for their number while Redis is away. */
+  readonly unnumbered: Record<Side, number> = { a: 0, b: 0 }
   /** The sides that are in the room, on whatever node, as far as this node was told. */
   present: readonly Side[] = []
   #presentVersion = 0

@@ -59,6 +59,7 @@ export class Membership {
     }
     if (asked !== undefined) peer.remember(asked)
     this.#settle(call, peer, joined)
+    peer.mayResend = since !== undefined || !joined.first
     this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.connected(call.id)
     if (joined.wasEmpty)

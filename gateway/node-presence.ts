@@ -55,14 +55,8 @@ export class NodePresence {
   async start(): Promise<void> {
     const { subscriber, redis, store, nodeId, beatMs } = this.#deps
     subscriber.on('messageBuffer', (_channel: Buffer, payload: Buffer) => this.#receive(payload))
-    let interrupted = false
-    subscriber.on('close', () => {
-      interrupted = true
-    })
-    // ioredis subscribes again before it says ready; what was published in between is in the logs and in Postgres.
-    subscriber.on('ready', () => {
-      if (!interrupted) return
-      interrupted = false
+    // What was published in between is in the logs and in Postgres.
+    subscriber.on('resubscribed', () => {
       this.#catchUpAll()
       this.#deps.onInterrupted()
     })

@@ -69,8 +69,10 @@ export class Peer {
   readonly served = new ServedEarly()
   /** Live entries wait here while the log is read for this connection. */
   held: Entry[] | undefined
-  /** Messages that wait for their number and were not handed over: nothing that comes after them may be either. */
-  passedOver = 0
+  /** How many of the messages that wait for their number were handed over. */
+  servedEarly = 0
+  /** The client may be sending again what another connection of its user sent: it was here before. */
+  mayResend = false
   /** The peer is about to be told that its place moved on. */
   owedPlace = false
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */

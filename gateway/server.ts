@@ -113,15 +113,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))
   io.on('call-changed', (event) => control.onChanged(event))
   io.on('call-ringing', (event) => control.onRinging(event))
-  // The adapter's channel may have been interrupted where the inbox's was not.
-  let adapterLost = false
-  adapterSubscriber.on('close', () => {
-    adapterLost = true
-  })
-  adapterSubscriber.on('ready', () => {
-    if (adapterLost) void control.rereadAll()
-    adapterLost = false
-  })
+  // The adapter's channels may have been interrupted where the inbox's was not.
+  adapterSubscriber.on('resubscribed', () => void control.rereadAll())
   serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, limits })
   const raw = new RawServer({ handshakes, lifecycle, signaling, metrics, limits })
   routeUpgrades(http, raw)

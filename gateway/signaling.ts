@@ -150,7 +150,9 @@ export class Signaling {
     this.#deps.relay.submit({
       request,
       direct: () => {
-        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body)
+        // What was numbered through a connection before must not be handed over as if it were new; only the log knows.
+        const known = peer.mayResend && id !== undefined
+        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body, !known)
       },
       done: (outcome) => {
         if (outcome instanceof AppError) {
@@ -159,6 +161,7 @@ export class Signaling {
         } else {
           this.#deps.recent.remember(request, outcome.entry)
           unnumbered?.numbered(outcome.entry)
+          peer.mayResend = false
           this.#numbered(peer, call, outcome, id, incoming)
         }
       },

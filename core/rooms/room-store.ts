@@ -1,14 +1,12 @@
 /** What a gateway node does to rooms in Redis, one script each. Rejects at once while Redis is away. */
 import type { Redis } from 'ioredis'
 import { within } from '../platform/redis.ts'
-import { RedisScript } from '../platform/redis-scripts.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
 import type { CallStatusMessage } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
-
-/** Longest wait for a script's reply before the room counts as out of reach. */
-const REPLY_TIMEOUT_MS = 2000
+import { isSpoilt } from './room-repair.ts'
+import { REPLY_TIMEOUT_MS, RoomScripts } from './room-scripts.ts'
 
 export interface Seat {
   callId: string
@@ -60,61 +58,47 @@ export interface Joined {
 export class RoomStore {
   readonly keys: RoomKeys
   readonly #redis: Redis
-  readonly #prefix: string
   readonly #nodeId: string
-  readonly #scripts = {
-    relay: new RedisScript('relay'),
-    join: new RedisScript('join'),
-    leave: new RedisScript('leave'),
-    tail: new RedisScript('tail'),
-    beat: new RedisScript('beat'),
-  }
+  readonly #scripts: RoomScripts
 
   constructor(redis: Redis, prefix: string, nodeId: string) {
     this.#redis = redis
-    this.#prefix = prefix
+    this.#scripts = new RoomScripts(redis, prefix)
     this.#nodeId = nodeId
     this.keys = roomKeys(prefix)
   }
 
-  #run(script: 'relay' | 'join' | 'leave' | 'tail' | 'beat', ...args: (string | number)[]): Promise<unknown> {
-    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, [this.#prefix, ...args]))
-  }
-
   /** Numbers, keeps and hands on a flush of messages in one step, in order; one result for each. */
   async relay(requests: RelayRequest[]): Promise<RelayResult[]> {
+    const callIds = [...new Set(requests.map(({ callId }) => callId))]
+    try {
+      return await this.#relay(requests, callIds)
+    } catch (error) {
+      if (!isSpoilt(error)) throw error
+    }
+    // One call's keys are spoilt beyond their types: each call by itself, so that the others get through.
+    const results = new Map<RelayRequest, RelayResult>()
+    for (const callId of callIds) {
+      const own = requests.filter((request) => request.callId === callId)
+      const its = await this.#relay(own, [callId])
+      for (const [index, request] of own.entries()) results.set(request, its[index] as RelayResult)
+    }
+    return requests.map((request) => results.get(request) as RelayResult)
+  }
+
+  async #relay(requests: RelayRequest[], callIds: string[]): Promise<RelayResult[]> {
     const args: string[] = [this.#nodeId]
     for (const { callId, from, dedupeId, body } of requests) args.push(callId, from, dedupeId, body)
-    const reply = (await this.#run('relay', ...args)) as (number | string)[]
-    return requests.map((request, index) => {
-      const flags = Number(reply[index * 4])
-      return {
-        entry: {
-          to: request.from === 'a' ? 'b' : 'a',
-          epoch: String(reply[index * 4 + 1]),
-          number: Number(reply[index * 4 + 2]),
-          previous: Number(reply[index * 4 + 3]),
-          body: request.body,
-        },
-        local: (flags & 1) !== 0,
-        seen: (flags & 2) !== 0,
-        unknownSender: (flags & 4) !== 0,
-      }
-    })
+    const reply = (await this.#scripts.run('relay', callIds, args)) as (number | string)[]
+    return requests.map((request, index) => readResult(request, reply.slice(index * 4, index * 4 + 4)))
   }
 
   /** Takes a seat and reads what waits for it, in one step. See join.lua for the modes. */
   async join(seat: Seat, mode: 'naive' | 'since' | 'restore', epoch: string, number: number): Promise<Joined> {
-    const reply = (await this.#run(
+    const reply = (await this.#scripts.run(
       'join',
-      this.#nodeId,
-      seat.callId,
-      seat.side,
-      seat.connectionId,
-      seat.device,
-      mode,
-      epoch,
-      number,
+      [seat.callId],
+      [this.#nodeId, seat.callId, seat.side, seat.connectionId, seat.device, mode, epoch, number],
     )) as (number | string)[]
     const joinedEpoch = String(reply[0])
     return {
@@ -137,17 +121,20 @@ export class RoomStore {
     graceMs: number,
     confirmed: { epoch: string; number: number },
   ): Promise<{ left: boolean; version: number; present: Side[]; empty: boolean; hadSeat: boolean }> {
-    const reply = (await this.#run(
+    const reply = (await this.#scripts.run(
       'leave',
-      this.#nodeId,
-      seat.callId,
-      seat.side,
-      seat.connectionId,
-      seat.device,
-      how,
-      graceMs,
-      confirmed.epoch,
-      confirmed.number,
+      [seat.callId],
+      [
+        this.#nodeId,
+        seat.callId,
+        seat.side,
+        seat.connectionId,
+        seat.device,
+        how,
+        graceMs,
+        confirmed.epoch,
+        confirmed.number,
+      ],
     )) as (number | string)[]
     return {
       left: reply[0] === 1,
@@ -165,7 +152,7 @@ export class RoomStore {
     epoch: string,
     number: number,
   ): Promise<{ epoch: string; last: number; complete: boolean; entries: Entry[] }> {
-    const reply = (await this.#run('tail', callId, side, epoch, number)) as (number | string)[]
+    const reply = (await this.#scripts.run('tail', [callId], [callId, side, epoch, number])) as (number | string)[]
     const current = String(reply[0])
     return {
       epoch: current,
@@ -177,7 +164,7 @@ export class RoomStore {
 
   /** Says that this node lives. `known` is false at first, after a wipe and after a funeral. */
   async beat(): Promise<{ known: boolean; inboxNumber: number }> {
-    const reply = (await this.#run('beat', this.#nodeId)) as number[]
+    const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as number[]
     return { known: reply[0] === 1, inboxNumber: Number(reply[1]) }
   }
 
@@ -235,5 +222,22 @@ export class RoomStore {
   /** A clean end of this node: it is not waited for. */
   async forgetNode(): Promise<void> {
     await within(REPLY_TIMEOUT_MS, this.#redis.zrem(this.keys.nodes, this.#nodeId))
+  }
+}
+
+/** Reads the four values that relay.lua replies for a message: flags, epoch, number, previous. */
+function readResult({ from, body }: RelayRequest, [bits, epoch, number, previous]: (number | string)[]): RelayResult {
+  const flags = Number(bits)
+  return {
+    entry: {
+      to: from === 'a' ? 'b' : 'a',
+      epoch: String(epoch),
+      number: Number(number),
+      previous: Number(previous),
+      body,
+    },
+    local: (flags & 1) !== 0,
+    seen: (flags & 2) !== 0,
+    unknownSender: (flags & 4) !== 0,
   }
 }

@@ -1,0 +1,49 @@
+/** Runs the scripts of a room, and repairs what they fail on. */
+import type { Redis } from 'ioredis'
+import { within } from '../platform/redis.ts'
+import { RedisScript } from '../platform/redis-scripts.ts'
+import { deleteRoom, deleteWrongTypes, isSpoilt } from './room-repair.ts'
+
+/** Longest wait for a script's reply before the room counts as out of reach. */
+export const REPLY_TIMEOUT_MS = 2000
+
+type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat'
+
+export class RoomScripts {
+  readonly #redis: Redis
+  readonly #prefix: string
+  readonly #scripts: Record<ScriptName, RedisScript> = {
+    relay: new RedisScript('relay'),
+    join: new RedisScript('join'),
+    leave: new RedisScript('leave'),
+    tail: new RedisScript('tail'),
+    beat: new RedisScript('beat'),
+  }
+
+  constructor(redis: Redis, prefix: string) {
+    this.#redis = redis
+    this.#prefix = prefix
+  }
+
+  /** Runs a script about calls; what of their keys is spoilt is deleted first, and then all of them. */
+  async run(script: ScriptName, callIds: string[], args: (string | number)[]): Promise<unknown> {
+    try {
+      return await this.#attempt(script, args)
+    } catch (error) {
+      if (!isSpoilt(error)) throw error
+      await deleteWrongTypes(this.#redis, this.#prefix, callIds)
+    }
+    try {
+      return await this.#attempt(script, args)
+    } catch (error) {
+      const [callId, ...others] = callIds
+      if (!isSpoilt(error) || callId === undefined || others.length > 0) throw error
+      await deleteRoom(this.#redis, this.#prefix, callId)
+      return this.#attempt(script, args)
+    }
+  }
+
+  #attempt(script: ScriptName, args: (string | number)[]): Promise<unknown> {
+    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, [this.#prefix, ...args]))
+  }
+}
