@@ -47,6 +47,10 @@ interface HandshakeDeps {
 const RETRY_AFTER_MIN_MS = 500
 const RETRY_AFTER_SPREAD_MS = 4500
 
+/** Pauses before a connection is counted out again: from the first to the longest, doubling. */
+const COUNT_OUT_AGAIN_MS = 250
+const COUNT_OUT_AGAIN_MAX_MS = 2000
+
 export class Handshakes {
   readonly #deps: HandshakeDeps
   #opened = 0
@@ -126,6 +130,8 @@ export class Handshakes {
     const record = recordOf(admission)
     const limit = record.kind === 'call' ? limits.callConnectionsPerUser : limits.userChannelsPerUser
     const taken = await connections.add(record, nodeId, limit).catch((error: unknown) => {
+      // The reply may be lost, or late, not the record.
+      void this.#countOut(record)
       throw new AppError('SERVICE_UNAVAILABLE', 'Connections cannot be counted right now', { cause: error })
     })
     if (!taken)
@@ -134,11 +140,23 @@ export class Handshakes {
       })
   }
 
-  /** Counts a connection out again. While Redis is away its key expires by itself. */
+  /**
+   * Counts a connection out again, as often as it takes: while this node lives, what it does not count out stands in
+   * the way of the user's next connection.
+   */
   giveBack(admission: Admission): void {
-    this.#deps.connections.remove(recordOf(admission)).catch((error: Error) => {
-      this.#deps.log.debug({ err: error.message }, 'connection not counted out')
-    })
+    void this.#countOut(recordOf(admission))
+  }
+
+  async #countOut(record: ConnectionRecord): Promise<void> {
+    for (let pause = COUNT_OUT_AGAIN_MS; ; pause = Math.min(pause * 2, COUNT_OUT_AGAIN_MAX_MS)) {
+      try {
+        return await this.#deps.connections.remove(record)
+      } catch (error) {
+        this.#deps.log.debug({ err: (error as Error).message }, 'connection not counted out yet')
+        await new Promise((resolve) => setTimeout(resolve, pause).unref())
+      }
+    }
   }
 }
 

@@ -44,6 +44,9 @@ export interface PeerOptions {
 /** Wipes within the two minutes that messages are remembered; more would be an outage of another kind. */
 const EPOCHS_KEPT = 8
 
+/** As many messages as the log keeps of a call. */
+const SENT_KEPT = 256
+
 export class Peer {
   readonly connectionId: string
   readonly identity: Identity
@@ -64,6 +67,7 @@ export class Peer {
   confirmed = 0
   /** What `delivered` was when the last ping went out. */
   #pinged = 0
+  readonly #sent = new Set<string | number>()
   #pingedEpoch = ''
   /** What was handed over before it had a number. */
   readonly served = new ServedEarly()
@@ -106,6 +110,15 @@ export class Peer {
 
   close(code: number, reason: string): void {
     if (!this.closed) this.transport.close(code, reason)
+  }
+
+  /** Notes the id of a message; false where this connection has sent it before, as far as is remembered. */
+  noteSent(id: string | number): boolean {
+    if (this.#sent.has(id)) return false
+    this.#sent.add(id)
+    const [oldest] = this.#sent
+    if (this.#sent.size > SENT_KEPT && oldest !== undefined) this.#sent.delete(oldest)
+    return true
   }
 
   /** Remembers how far a log went that is lost, or that the client says it had. */

@@ -146,13 +146,13 @@ export class Signaling {
       dedupeId: this.#dedupeId(peer, id),
       body: packBody(relayed.type, relayed.json),
     }
+    const isNew = id === undefined || (peer.noteSent(id) && !peer.mayResend)
     let unnumbered: Unnumbered | undefined
     this.#deps.relay.submit({
       request,
       direct: () => {
-        // What was numbered through a connection before must not be handed over as if it were new; only the log knows.
-        const known = peer.mayResend && id !== undefined
-        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body, !known)
+        // What may have been numbered before must not be handed over as if it were new; only the log knows.
+        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body, isNew)
       },
       done: (outcome) => {
         if (outcome instanceof AppError) {

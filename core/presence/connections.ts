@@ -52,7 +52,8 @@ export class Connections {
   }
 
   async remove(record: Pick<ConnectionRecord, 'userId' | 'connectionId'>): Promise<void> {
-    await this.#redis.hdel(roomKeys(this.#prefix).connections(record.userId), record.connectionId)
+    const removed = this.#redis.hdel(roomKeys(this.#prefix).connections(record.userId), record.connectionId)
+    await within(REPLY_TIMEOUT_MS, removed)
   }
 
   /** True while any connection of the user, of either kind, lives on a node that beats. */
