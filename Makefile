@@ -46,6 +46,10 @@ test: node_modules/.package-lock.json ## Run every check and test; the last line
 test-full: node_modules/.package-lock.json ## As test, with the long randomised trials at full length
 	@$(MANY_FILES); TRIALS=full exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') $(files)
 
+.PHONY: chaos-signaling
+chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, and show the ledger (CALLS, KILLS, GATEWAYS)
+	@$(MANY_FILES); exec node --import tsx test/chaos/main.ts
+
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting
 	@npm run --silent lint

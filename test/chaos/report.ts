@@ -1,0 +1,46 @@
+/** The ledger's table for people, and what makes a run good. */
+import type { Spread, Verdict } from './ledger.ts'
+
+/** What is wrong with a run, one sentence each; nothing when all is well. */
+export function faultsOf(verdict: Verdict): string[] {
+  const wrong = (['lost', 'unsettled', 'doubled', 'reordered', 'strangers'] as const)
+    .filter((what) => verdict[what] > 0)
+    .map((what) => `${verdict[what]} ${what}`)
+  if (verdict.delivered + verdict.lost < verdict.sent && verdict.unsettled === 0)
+    wrong.push('not everything was delivered')
+  return wrong
+}
+
+export function formatVerdict(verdict: Verdict, more: Record<string, string | number> = {}): string {
+  const { reconnects } = verdict
+  const rows: [string, string | number][] = [
+    ['calls', verdict.calls],
+    ...Object.entries(more),
+    ['sent', verdict.sent],
+    ['acked', verdict.acked],
+    ['delivered', verdict.delivered],
+    ['lost (acked, never delivered)', verdict.lost],
+    ['unsettled (sent again, never acked)', verdict.unsettled],
+    ['doubled', verdict.doubled],
+    ['reordered', verdict.reordered],
+    ['delivered to strangers', verdict.strangers],
+    ['recovered: false', verdict.gapsTold],
+    ['  doubled after it', verdict.doubledAfterGap],
+    ['delivered before they were kept', verdict.direct],
+    ['  and again after it', verdict.doubledAfterDirect],
+    ['refused, sent again', verdict.refused],
+    ['  late after it', verdict.lateAfterRefusal],
+    ['user-left', verdict.userLeft],
+    ['other errors', JSON.stringify(verdict.errors)],
+    ['back after a cut connection', formatSpread(reconnects.cut)],
+    ['back after giving up a silent one', formatSpread(reconnects['gave up'])],
+    ...Object.entries(verdict.endings)
+      .sort(([, x], [, y]) => y - x)
+      .map(([why, count]): [string, number] => [`  ${why}`, count]),
+  ]
+  return rows.map(([name, value]) => `  ${name.padEnd(44)} ${value}`).join('\n')
+}
+
+function formatSpread({ count, p50, p99, max }: Spread): string {
+  return count === 0 ? '-' : `${count} times, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`
+}
