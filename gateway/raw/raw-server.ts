@@ -61,11 +61,16 @@ export class RawServer {
     let admission: Admission | undefined
     try {
       const { handshake, since } = readRequest(request)
+      if (await hasLeft(socket)) return void socket.destroy()
       admission = await this.#deps.handshakes.admit(handshake)
       if (!socket.writable) return this.#deps.handshakes.giveBack(admission)
       socket.off('error', onError)
       const admitted = admission
-      this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(ws, admitted, since))
+      this.#wss.handleUpgrade(request, socket, head, (ws) => {
+        this.#open(ws, admitted, since)
+        // It was stopped while the handshake was checked.
+        socket.resume()
+      })
       // handleUpgrade answers a malformed WebSocket request by itself and never calls back.
       if (socket.destroyed || !socket.writable) this.#deps.handshakes.giveBack(admission)
     } catch (error) {
@@ -130,6 +135,25 @@ export class RawServer {
     clearInterval(this.#watch)
     this.#wss.close()
   }
+}
+
+/**
+ * Whether the client is gone already. After a pause of this process an upgrade may be older than the client's next
+ * connection, which it would replace: one look at the socket tells, once what waits there was read.
+ */
+async function hasLeft(socket: Duplex): Promise<boolean> {
+  let left = false
+  const onEnd = () => {
+    left = true
+  }
+  const early: Buffer[] = []
+  const onData = (chunk: Buffer) => early.push(chunk)
+  socket.once('end', onEnd).on('data', onData)
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  socket.off('end', onEnd).off('data', onData).pause()
+  // A client that speaks before it was answered is read again by whoever takes the socket.
+  if (early.length > 0) socket.unshift(Buffer.concat(early))
+  return left || socket.destroyed
 }
 
 export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
