@@ -67,7 +67,8 @@ export class Membership {
         // Only needed while Postgres is away, and written again with the next change of the call.
       })
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
-    this.greet(call, peer)
+    // Where something may be missing, no place is given before the client was told so: it would resume past the hole.
+    this.greet(call, peer, since === undefined || joined.recovered)
     const { epoch, last, tail: entries, recovered } = joined
     if (since !== undefined) this.#deps.metrics.resumes.inc({ recovered: String(recovered) })
     this.#deps.delivery.replay(call, peer, { epoch, last, entries, ...(since === undefined ? {} : { recovered }) })
@@ -83,11 +84,11 @@ export class Membership {
   }
 
   /** The answer to every `join-room`: who is here, then how the call stands. */
-  greet(call: LocalCall, peer: Peer): void {
-    const seq = formatSeq(peer.epoch, peer.delivered)
+  greet(call: LocalCall, peer: Peer, withPlace = true): void {
+    const place = withPlace ? { seq: formatSeq(peer.epoch, peer.delivered) } : {}
     const participants = call.present.map((side) => call.userOf(side))
-    peer.send({ type: 'user-joined', call_id: call.id, user_id: peer.userId, participants, seq })
-    peer.send({ ...call.status, seq })
+    peer.send({ type: 'user-joined', call_id: call.id, user_id: peer.userId, participants, ...place })
+    peer.send({ ...call.status, ...place })
     peer.versions.set(call.id, call.status.version)
   }
 
