@@ -27,7 +27,7 @@ http.listen(PORT, 'localhost', () => console.log(`Ready for the ${mode} suite on
 /** The engine suite talks to Engine.IO alone, under Engine.IO's own path: the layer above is taken off. */
 function echoPackets({ engine }: IoServer): void {
   engine.removeAllListeners('connection')
-  engine.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
+  engine.on('connection', (socket) => socket.on('message', (data: unknown) => socket.send(data)))
   for (const event of ['request', 'upgrade']) {
     http.prependListener(event, (request: { url: string }) => {
       request.url = request.url.replace(/^\/engine\.io\//, '/socket.io/')

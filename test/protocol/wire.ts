@@ -67,6 +67,7 @@ export class Wire {
   #unread: Buffer
   #frames: Frame[] = []
   #over = false
+  #fault: unknown
   #wake: () => void = () => {}
 
   private constructor(socket: Socket, answer: HttpAnswer, rest: Buffer) {
@@ -125,6 +126,7 @@ export class Wire {
   async next(): Promise<Frame | undefined> {
     const deadlineAt = Date.now() + DEADLINE_MS
     while (this.#frames.length === 0 && !this.#over) await this.#change(deadlineAt)
+    if (this.#frames.length === 0 && this.#fault !== undefined) throw this.#fault
     return this.#frames.shift()
   }
 
@@ -172,11 +174,14 @@ export class Wire {
 
   #read(chunk: Buffer): void {
     this.#unread = Buffer.concat([this.#unread, chunk])
-    for (;;) {
-      const decoded = decodeFrame(this.#unread)
-      if (decoded === undefined) break
-      this.#frames.push(decoded.frame)
-      this.#unread = this.#unread.subarray(decoded.length)
+    try {
+      for (let decoded = decodeFrame(this.#unread); decoded !== undefined; decoded = decodeFrame(this.#unread)) {
+        this.#frames.push(decoded.frame)
+        this.#unread = this.#unread.subarray(decoded.length)
+      }
+    } catch (error) {
+      this.#fault = error
+      this.#socket.destroy()
     }
     this.#wake()
   }
