@@ -17,6 +17,12 @@ const READ_MAX_BYTES = 4 * MAX_FRAME_BYTES
 /** A connection that never asks for the namespace is dropped. */
 const CONNECT_TIMEOUT_MS = 10_000
 
+/** The two headers that a handshake is judged by. */
+interface Headers {
+  origin?: string
+  authorization?: string
+}
+
 interface SocketData {
   admission: Admission
 }
@@ -78,8 +84,7 @@ function serve(socket: IoSocket, deps: SocketIoDeps): void {
     if (packet.type === 'ping') peer.onPing()
   })
   socket.conn.on('heartbeat', () => deps.lifecycle.ponged(peer))
-  // The handshake was copied; the request with its headers need not live as long as the connection.
-  ;(socket.conn as { request: unknown }).request = null
+  releaseRequest(socket)
   socket.onAny((event: string, ...args: unknown[]) => {
     const { signaling } = deps
     const ack = typeof args.at(-1) === 'function' ? (args.pop() as Ack) : undefined
@@ -87,8 +92,13 @@ function serve(socket: IoSocket, deps: SocketIoDeps): void {
     const incoming = { value: args[0], text: () => text, ...(ack === undefined ? {} : { ack: once(ack) }) }
     if (!gate.admit(performance.now()))
       return signaling.refuse(peer, new AppError('RATE_LIMITED'), incoming, CLOSE.POLICY)
-    if (hasBinary(args[0])) return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
-    text = JSON.stringify(args[0]) ?? ''
+    try {
+      if (hasBinary(args[0])) return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
+      text = JSON.stringify(args[0]) ?? ''
+    } catch {
+      // Nested deeper than the stack: nobody means well with such a message.
+      return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
+    }
     if (Buffer.byteLength(text) > MAX_FRAME_BYTES) return signaling.refuse(peer, tooLarge(), incoming, CLOSE.TOO_LARGE)
     signaling.receive(peer, { ...incoming, value: named(event, args[0]) })
   })
@@ -103,10 +113,21 @@ function named(event: string, payload: unknown): unknown {
   return type === event ? payload : { ...(payload as object), type: undefined }
 }
 
+/** Socket.IO puts bytes wherever they stood in the payload, however deep. */
 function hasBinary(payload: unknown): boolean {
   if (Buffer.isBuffer(payload)) return true
   if (typeof payload !== 'object' || payload === null) return false
-  return Object.values(payload).some((value) => Buffer.isBuffer(value))
+  return Object.values(payload).some(hasBinary)
+}
+
+/**
+ * Lets go of the HTTP request, which would live as long as the connection. What a second CONNECT on the same connection
+ * needs for its handshake is kept: Socket.IO reads it from here again.
+ */
+function releaseRequest({ conn }: IoSocket): void {
+  const { _query, url, headers } = conn.request as unknown as { _query: unknown; url: string; headers: Headers }
+  const { origin, authorization } = headers
+  ;(conn as { request: unknown }).request = { _query, url, headers: { origin, authorization }, connection: {} }
 }
 
 /** A callback may be called once; a closing fault may want to answer it twice. */
