@@ -11,8 +11,12 @@ import { ServedEarly } from './served-early.ts'
 /** What frames and carries the messages of one connection. */
 export interface Transport {
   readonly kind: 'raw' | 'socketio'
-  /** Sends a message whose JSON is ready; `type` names the Socket.IO event. */
+  /** Sends a message whose JSON is ready; `type` names the Socket.IO event. It leaves when the code that runs is done. */
   send(type: string, json: string): void
+  /** Sends a message that may wait a few milliseconds for another to leave with. */
+  sendLate(type: string, json: string): void
+  /** Has what waits leave now. */
+  flush(): void
   /** Ends the connection. Socket.IO knows no close codes: it is disconnected by the server. */
   close(code: number, reason: string): void
   /** Ends the connection in a way that makes the client connect again. */
@@ -44,8 +48,8 @@ export interface PeerOptions {
 /** Wipes within the two minutes that messages are remembered; more would be an outage of another kind. */
 const EPOCHS_KEPT = 8
 
-/** As many messages as the log keeps of a call. */
-const SENT_KEPT = 256
+/** As many ids as the log remembers of a call, at least (relay.lua). */
+const SENT_KEPT = 512
 
 export class Peer {
   readonly connectionId: string
@@ -108,6 +112,14 @@ export class Peer {
     if (this.transport.isBehind()) this.transport.cut()
   }
 
+  /** Acknowledges a message. `inHurry`: at once, where a write costs nothing that others need. */
+  acknowledge(id: string | number, seq: string, inHurry: boolean): void {
+    if (this.closed) return
+    const json = `{"type":"ack","id":${typeof id === 'number' ? id : JSON.stringify(id)},"seq":"${seq}"}`
+    if (inHurry) this.sendJson('ack', json)
+    else this.transport.sendLate('ack', json)
+  }
+
   close(code: number, reason: string): void {
     if (!this.closed) this.transport.close(code, reason)
   }
@@ -116,8 +128,7 @@ export class Peer {
   noteSent(id: string | number): boolean {
     if (this.#sent.has(id)) return false
     this.#sent.add(id)
-    const [oldest] = this.#sent
-    if (this.#sent.size > SENT_KEPT && oldest !== undefined) this.#sent.delete(oldest)
+    if (this.#sent.size > SENT_KEPT) for (const oldest of this.#sent) return this.#sent.delete(oldest)
     return true
   }
 
@@ -135,6 +146,7 @@ export class Peer {
 
   /** A ping goes out now: what was delivered before it is confirmed by its pong. */
   onPing(): void {
+    this.transport.flush()
     this.#pinged = this.delivered
     this.#pingedEpoch = this.epoch
   }

@@ -17,6 +17,7 @@ import { RoomStore } from '../core/rooms/room-store.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
 import { Drain } from './drain.ts'
+import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
 import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
@@ -115,8 +116,9 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   io.on('call-ringing', (event) => control.onRinging(event))
   // The adapter's channels may have been interrupted where the inbox's was not.
   adapterSubscriber.on('resubscribed', () => void control.rereadAll())
-  serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, limits })
-  const raw = new RawServer({ handshakes, lifecycle, signaling, metrics, limits })
+  const schedule = new WriteSchedule()
+  serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, schedule, limits })
+  const raw = new RawServer({ handshakes, lifecycle, signaling, metrics, schedule, limits })
   routeUpgrades(http, raw)
 
   await node.start()

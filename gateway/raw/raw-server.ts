@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { AppError } from '../../core/protocol/errors.ts'
 import { CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
 import { FloodGate } from '../flood.ts'
+import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
 import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
 import { refuseUpgrade } from '../http-refusal.ts'
@@ -25,6 +26,7 @@ interface RawServerDeps {
   lifecycle: PeerLifecycle
   signaling: Signaling
   metrics: GatewayMetrics
+  schedule: WriteSchedule
   limits: { floodPerSecond: number; floodBurst: number; pingIntervalMs: number; pingTimeoutMs: number }
 }
 
@@ -67,7 +69,7 @@ export class RawServer {
       socket.off('error', onError)
       const admitted = admission
       this.#wss.handleUpgrade(request, socket, head, (ws) => {
-        this.#open(ws, admitted, since)
+        this.#open(ws, socket, admitted, since)
         // It was stopped while the handshake was checked.
         socket.resume()
       })
@@ -81,10 +83,10 @@ export class RawServer {
     }
   }
 
-  #open(ws: WebSocket, admission: Admission, since: string | undefined): void {
+  #open(ws: WebSocket, socket: Duplex, admission: Admission, since: string | undefined): void {
     const now = performance.now()
     const gate = new FloodGate(this.#deps.limits, now)
-    const peer = this.#deps.lifecycle.open(admission, new RawTransport(ws), since)
+    const peer = this.#deps.lifecycle.open(admission, new RawTransport(ws, socket, this.#deps.schedule), since)
     const connection: Connection = { ws, peer, pingedAt: now, heardAt: now }
     this.#connections.add(connection)
     ws.on('message', (data, isBinary) => this.#receive(connection, gate, data as Buffer, isBinary))

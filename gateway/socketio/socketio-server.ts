@@ -5,6 +5,7 @@ import type { ClusterEvents } from '../../core/protocol/cluster-events.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { type Ack, CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
 import { FloodGate } from '../flood.ts'
+import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
 import type { Admission, Handshakes } from '../handshake.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
@@ -35,6 +36,7 @@ interface SocketIoDeps {
   lifecycle: PeerLifecycle
   signaling: Signaling
   metrics: GatewayMetrics
+  schedule: WriteSchedule
   limits: { floodPerSecond: number; floodBurst: number }
 }
 
@@ -79,7 +81,7 @@ function serve(socket: IoSocket, deps: SocketIoDeps): void {
   const { admission } = socket.data
   const gate = new FloodGate(deps.limits, performance.now())
   const since = readText(socket.handshake.auth.since) ?? readText(socket.handshake.query.since)
-  const peer = deps.lifecycle.open(admission, new SocketIoTransport(socket as unknown as Socket), since)
+  const peer = deps.lifecycle.open(admission, new SocketIoTransport(socket as unknown as Socket, deps.schedule), since)
   socket.conn.on('packetCreate', (packet) => {
     if (packet.type === 'ping') peer.onPing()
   })
