@@ -44,7 +44,8 @@ export class Delivery {
 
   /** Gives an entry to every connection of its recipient on this node. */
   deliver(call: LocalCall, entry: Entry): void {
-    for (const peer of call.recipients(entry.to)) this.#offer(call, peer, entry)
+    for (const peer of call.peers)
+      if (peer.side === entry.to && peer.roomState !== 'outside') this.#offer(call, peer, entry)
   }
 
   /**
@@ -63,7 +64,7 @@ export class Delivery {
       peer.served.add(body)
       peer.servedEarly += 1
       served.push(peer)
-      this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
+      this.#metrics.delivered.count(type, peer.transport.kind)
     }
     call.unnumbered[side] += 1
     const settle = (tell: (peer: Peer) => void) => {
@@ -119,7 +120,7 @@ export class Delivery {
     peer.delivered = place
     const { type, json } = unpackBody(entry.body, entry.epoch, place)
     peer.sendJson(type, json)
-    this.#metrics.delivered.inc({ type, transport: peer.transport.kind })
+    this.#metrics.delivered.count(type, peer.transport.kind)
   }
 
   /** Reads the log for every joined peer of the call, where messages may have passed this node by. */

@@ -1,5 +1,6 @@
 /** The gateway's metrics. Labels are bounded: types, transports, codes; never an id. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { MessageCounter } from './message-counter.ts'
 
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>
 
@@ -18,17 +19,15 @@ export function createGatewayMetrics(registry: Registry) {
       labelNames: ['code', 'transport'],
       registers,
     }),
-    received: new Counter({
+    received: new MessageCounter({
       name: 'signaling_messages_received_total',
       help: 'Messages from clients by type and transport.',
-      labelNames: ['type', 'transport'],
-      registers,
+      registry,
     }),
-    delivered: new Counter({
+    delivered: new MessageCounter({
       name: 'signaling_messages_delivered_total',
       help: 'Relayed messages handed to peers by type and transport.',
-      labelNames: ['type', 'transport'],
-      registers,
+      registry,
     }),
     errors: new Counter({
       name: 'signaling_errors_total',

@@ -6,7 +6,8 @@
  * chance to hand them to peers on this very node at once: `direct` is called once for each, in order.
  */
 import { AppError } from '../core/protocol/errors.ts'
-import type { RelayRequest, RelayResult, RoomStore } from '../core/rooms/room-store.ts'
+import type { RelayRequest, RelayResult } from '../core/rooms/relay-words.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 
 /** Messages of one flush at most; bounds the time that a script run takes. */
@@ -78,11 +79,16 @@ export class Relay {
     this.#schedule()
   }
 
+  /** Whether so much goes through this node that what is in no hurry should wait for company. */
+  get isLoaded(): boolean {
+    return this.#lastFlushSize > LOADED_FLUSH
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#inFlight.length > 0 || this.#queue.length === 0) return
     this.#scheduled = true
     const wait = this.#lastFlushAt + this.#spacingMs - performance.now()
-    if (this.#lastFlushSize > LOADED_FLUSH && wait > 0) setTimeout(() => this.#flush(), wait)
+    if (this.isLoaded && wait > 0) setTimeout(() => this.#flush(), wait)
     else setImmediate(() => this.#flush())
   }
 
@@ -97,6 +103,7 @@ export class Relay {
     clearTimeout(patience)
     this.#inFlight = []
     if (results === undefined) {
+      for (const { ticket } of batch) ticket.request.mayBeSeen = true
       this.#queue = [...batch, ...this.#queue]
       this.#loseTouch()
       this.#expire()

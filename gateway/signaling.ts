@@ -11,9 +11,10 @@ import {
   type ConnectionStateMessage,
   type RelayedMessage,
 } from '../core/protocol/signaling.ts'
-import { formatSeq, otherSide } from '../core/rooms/room.ts'
-import type { RelayResult, RoomStore } from '../core/rooms/room-store.ts'
-import type { Delivery, Unnumbered } from './delivery.ts'
+import type { RelayRequest } from '../core/rooms/relay-words.ts'
+import { formatSeq } from '../core/rooms/room.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
@@ -22,8 +23,9 @@ import type { PeerRegistry } from './peer-registry.ts'
 import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
 import { packBody } from './relayed-body.ts'
+import { Submission } from './submission.ts'
 
-interface SignalingDeps {
+export interface SignalingDeps {
   registry: PeerRegistry
   membership: Membership
   relay: Relay
@@ -63,7 +65,7 @@ export class Signaling {
       const details = message.field === undefined ? undefined : { field: message.field }
       throw new AppError('INVALID_REQUEST', message.message, { details })
     }
-    this.#deps.metrics.received.inc({ type: message.type, transport: peer.transport.kind })
+    this.#deps.metrics.received.count(message.type, peer.transport.kind)
     const call = peer.callId === undefined ? undefined : this.#deps.registry.calls.get(peer.callId)
     if (call === undefined) throw new AppError('SIGNALING_ERROR', 'A user channel takes no messages')
     if (call.over) throw new AppError('CALL_ALREADY_ENDED')
@@ -140,32 +142,18 @@ export class Signaling {
     id: string | number | undefined,
     incoming: Incoming,
   ): void {
-    const request = {
+    const isRepeated = id !== undefined && !peer.noteSent(id)
+    const request: RelayRequest = {
       callId: call.id,
       from: peer.side,
+      sender: peer.connectionId,
+      mayBeSeen: isRepeated,
       dedupeId: this.#dedupeId(peer, id),
       body: packBody(relayed.type, relayed.json),
     }
-    const isNew = id === undefined || (peer.noteSent(id) && !peer.mayResend)
-    let unnumbered: Unnumbered | undefined
-    this.#deps.relay.submit({
-      request,
-      direct: () => {
-        // What may have been numbered before must not be handed over as if it were new; only the log knows.
-        unnumbered = this.#deps.delivery.deliverUnnumbered(call, otherSide(peer.side), request.body, isNew)
-      },
-      done: (outcome) => {
-        if (outcome instanceof AppError) {
-          unnumbered?.failed()
-          this.refuse(peer, outcome, incoming)
-        } else {
-          this.#deps.recent.remember(request, outcome.entry)
-          unnumbered?.numbered(outcome.entry)
-          peer.mayResend = false
-          this.#numbered(peer, call, outcome, id, incoming)
-        }
-      },
-    })
+    // What may have been numbered before must not be handed over as if it were new; only the log knows.
+    const isNew = id === undefined || !(isRepeated || peer.mayResend)
+    this.#deps.relay.submit(new Submission(this.#deps, this, { peer, call, request, isNew, id, incoming }))
   }
 
   /**
@@ -180,23 +168,9 @@ export class Signaling {
     return `${peer.device}\n${typeof id === 'number' ? '#' : ''}${id}`
   }
 
-  #numbered(
-    peer: Peer,
-    call: LocalCall,
-    result: RelayResult,
-    id: string | number | undefined,
-    incoming: Incoming,
-  ): void {
-    // What was numbered before has a place that may have been passed on the way: only the log knows.
-    if (result.seen) this.#deps.delivery.catchUpSide(call, otherSide(peer.side))
-    else if (result.local) this.#deps.delivery.deliver(call, result.entry)
-    this.#acknowledge(peer, incoming, id, formatSeq(result.entry.epoch, result.entry.number))
-    if (result.unknownSender && peer.roomState === 'joined') this.#deps.onForgotten(call)
-  }
-
   #acknowledge(peer: Peer, incoming: Incoming, id: string | number | undefined, seq: string): void {
     incoming.ack?.({ ok: true, seq })
-    if (id !== undefined) peer.send({ type: 'ack', id, seq })
+    if (id !== undefined) peer.acknowledge(id, seq, true)
   }
 
   /** Tells a peer what was wrong, and ends the connection where the fault's code says so. */

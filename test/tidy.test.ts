@@ -191,7 +191,7 @@ describe('The documents', () => {
 
   it('list every metric, and none that is not there', () => {
     const defined = sources.flatMap((path) =>
-      [...read(path).matchAll(/new (?:Counter|Gauge|Histogram)\(\{\s*name: '(\w+)'/g)].map(([, name]) => name),
+      [...read(path).matchAll(/new (?:Message)?(?:Counter|Gauge|Histogram)\(\{\s*name: '(\w+)'/g)].map(([, name]) => name),
     )
 
     expect(defined).to.have.length.above(10)

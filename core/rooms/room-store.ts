@@ -4,6 +4,7 @@ import { within } from '../platform/redis.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
 import type { CallStatusMessage } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
+import { type RelayRequest, type RelayResult, readResult, relayArguments } from './relay-words.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
 import { isSpoilt } from './room-repair.ts'
 import { REPLY_TIMEOUT_MS, RoomScripts } from './room-scripts.ts'
@@ -21,24 +22,6 @@ export interface RoomFacts {
   caller_id: string
   callee_id: string
   status: CallStatusMessage
-}
-
-export interface RelayRequest {
-  callId: string
-  from: Side
-  /** Unique for the sender in its call: a repeated id is numbered once. */
-  dedupeId: string
-  body: string
-}
-
-export interface RelayResult {
-  entry: Entry
-  /** This node has joined connections of the recipient. */
-  local: boolean
-  /** The id was numbered before; `entry` tells where, but not what it was appended after. */
-  seen: boolean
-  /** The roster does not know this node for the sender: Redis lost it. */
-  unknownSender: boolean
 }
 
 export interface Joined {
@@ -87,10 +70,9 @@ export class RoomStore {
   }
 
   async #relay(requests: RelayRequest[], callIds: string[]): Promise<RelayResult[]> {
-    const args: string[] = [this.#nodeId]
-    for (const { callId, from, dedupeId, body } of requests) args.push(callId, from, dedupeId, body)
-    const reply = (await this.#scripts.run('relay', callIds, args)) as (number | string)[]
-    return requests.map((request, index) => readResult(request, reply.slice(index * 4, index * 4 + 4)))
+    const args = [this.#nodeId, ...requests.flatMap(relayArguments)]
+    const reply = String(await this.#scripts.run('relay', callIds, args)).split(' ')
+    return requests.map((request, index) => readResult(request, reply, index * 4))
   }
 
   /** Takes a seat and reads what waits for it, in one step. See join.lua for the modes. */
@@ -222,22 +204,5 @@ export class RoomStore {
   /** A clean end of this node: it is not waited for. */
   async forgetNode(): Promise<void> {
     await within(REPLY_TIMEOUT_MS, this.#redis.zrem(this.keys.nodes, this.#nodeId))
-  }
-}
-
-/** Reads the four values that relay.lua replies for a message: flags, epoch, number, previous. */
-function readResult({ from, body }: RelayRequest, [bits, epoch, number, previous]: (number | string)[]): RelayResult {
-  const flags = Number(bits)
-  return {
-    entry: {
-      to: from === 'a' ? 'b' : 'a',
-      epoch: String(epoch),
-      number: Number(number),
-      previous: Number(previous),
-      body,
-    },
-    local: (flags & 1) !== 0,
-    seen: (flags & 2) !== 0,
-    unknownSender: (flags & 4) !== 0,
   }
 }

@@ -30,7 +30,7 @@ export function parseSeq(text: string): { epoch: string; number: number } | unde
   return match?.[1] === undefined ? undefined : { epoch: match[1], number: Number(match[2]) }
 }
 
-/** Reads one element of a log list: `<side>|<number>|<previous>|<body>`. */
+/** Reads one element of a log list: `<side>|<number>|<previous>|<dedupe id>|<body>`; the id is the scripts' business. */
 export function parseEntry(text: string, epoch: string): Entry {
   const second = text.indexOf('|', 2)
   const third = text.indexOf('|', second + 1)
@@ -39,6 +39,6 @@ export function parseEntry(text: string, epoch: string): Entry {
     epoch,
     number: Number(text.slice(2, second)),
     previous: Number(text.slice(second + 1, third)),
-    body: text.slice(third + 1),
+    body: text.slice(text.indexOf('|', third + 1) + 1),
   }
 }

@@ -55,7 +55,14 @@ describe('room scripts', () => {
   })
   const join = (store: RoomStore, at: Seat) => store.join(at, 'naive', '', 0)
   const send = (store: RoomStore, callId: string, from: Side, ...bodies: string[]) =>
-    store.relay(bodies.map((body) => ({ callId, from, dedupeId: body, body })))
+    sendOver(`connection-${from}`, store, callId, from, ...bodies)
+  const sendOver = (sender: string, store: RoomStore, callId: string, from: Side, ...bodies: string[]) =>
+    store.relay(bodies.map((body) => ({ callId, from, sender, mayBeSeen: false, dedupeId: body, body })))
+  /** What the node knows it may have sent before. */
+  const repeat = (callId: string, from: Side, ...bodies: string[]) =>
+    one.relay(
+      bodies.map((body) => ({ callId, from, sender: `connection-${from}`, mayBeSeen: true, dedupeId: body, body })),
+    )
   /** Publishes reach the subscriber in order: once this one is there, all before it are. */
   const inbox = async () => {
     const arrived = new Promise((resolve) => subscriber.once('message', resolve))
@@ -115,31 +122,81 @@ describe('room scripts', () => {
     const [first] = await send(one, call, 'a', 'x')
     await send(one, call, 'a', ...Array.from({ length: 600 }, (_, index) => `m${index}`))
 
-    const [again] = await send(one, call, 'a', 'x')
-    const [others] = await send(one, call, 'b', 'x')
+    const again = await repeat(call, 'a', 'x', 'm0', 'm599')
+    const [others] = await repeat(call, 'b', 'x')
+    const [fresh] = await repeat(call, 'a', 'y')
 
-    expect([again?.seen, again?.entry.number]).to.deep.equal([true, first?.entry.number])
+    expect(again.map(({ seen, entry }) => [seen, entry.number])).to.deep.equal([
+      [true, first?.entry.number],
+      [true, 2],
+      [true, 601],
+    ])
     expect(others?.seen).to.equal(false, "the other side's ids are its own")
+    expect([fresh?.seen, fresh?.entry.number]).to.deep.equal([false, 603])
   })
 
-  it('keeps 256 messages, and tells a resume that reaches behind them', async () => {
+  it('looks up the ids of a side from its second connection on, whatever its node knows', async () => {
+    const call = randomUUID()
+    await sendOver('first', one, call, 'a', '1', '2', '3')
+
+    const resent = await sendOver('second', two, call, 'a', '2', '3', '4')
+    const late = await sendOver('first', one, call, 'a', '4', '5')
+    const more = await sendOver('second', two, call, 'a', '1', '5', '6')
+
+    const seen = (results: { seen: boolean }[]) => results.map((result) => result.seen)
+    expect([seen(resent), seen(late), seen(more)]).to.deep.equal([
+      [true, true, false],
+      [true, false],
+      [true, true, false],
+    ])
+  })
+
+  it('looks up ids of messages that were indexed after the log had dropped some', async () => {
+    const call = randomUUID()
+    await send(one, call, 'a', ...Array.from({ length: 300 }, (_, index) => `m${index}`))
+    const [middle] = await repeat(call, 'a', 'm280')
+    await send(one, call, 'a', ...Array.from({ length: 300 }, (_, index) => `n${index}`))
+
+    const results = await repeat(call, 'a', 'm0', 'm280', 'm299', 'n0', 'n299')
+
+    expect([middle, ...results].map((result) => result?.seen)).to.deep.equal(Array(6).fill(true))
+    expect(results.map(({ entry }) => entry.number)).to.deep.equal([1, 281, 300, 301, 600])
+  })
+
+  it('takes any text for an id', async () => {
+    const call = randomUUID()
+    const ids = ['a|b', 'a%7Cb', '|', '%', 'ü€\n|x', 'a|']
+    const request = (id: string) => ({ callId: call, from: 'a' as const, sender: 's', dedupeId: id, body: `o${id}` })
+
+    await one.relay(ids.map((id) => ({ ...request(id), mayBeSeen: false })))
+    const again = await one.relay(ids.map((id) => ({ ...request(id), mayBeSeen: true })))
+    const { tail } = await join(two, seat(call, 'b'))
+
+    expect(again.map(({ seen, entry }) => [seen, entry.number])).to.deep.equal(ids.map((_, index) => [true, index + 1]))
+    expect(tail.map(({ body }) => body)).to.deep.equal(ids.map((id) => `o${id}`))
+  })
+
+  it('keeps 225 to 256 messages, and tells a resume that reaches behind them', async () => {
     const call = randomUUID()
     const results = await send(one, call, 'a', ...Array.from({ length: 300 }, (_, index) => `m${index}`))
     const epoch = results[0]?.entry.epoch ?? ''
 
-    const behind = await two.join(seat(call, 'b'), 'since', epoch, 43)
-    const edge = await two.join(seat(call, 'b'), 'since', epoch, 44)
+    const kept = await redis.llen(`${PREFIX}log:${call}`)
+    const behind = await two.join(seat(call, 'b'), 'since', epoch, 300 - kept - 1)
+    const edge = await two.join(seat(call, 'b'), 'since', epoch, 300 - kept)
     const ahead = await two.join(seat(call, 'b'), 'since', epoch, 301)
 
-    expect([behind.recovered, behind.tail.length]).to.deep.equal([false, 256])
-    expect([edge.recovered, edge.tail.length]).to.deep.equal([true, 256])
+    expect(kept).to.be.within(225, 256)
+    expect([behind.recovered, behind.tail.length]).to.deep.equal([false, kept])
+    expect([edge.recovered, edge.tail.length]).to.deep.equal([true, kept])
     expect(ahead.recovered).to.equal(false)
   })
 
   it('keeps 1 MiB of a call', async () => {
     const call = randomUUID()
     const body = 'x'.repeat(60_000)
-    for (let sent = 0; sent < 30; sent++) await one.relay([{ callId: call, from: 'a', dedupeId: `${sent}`, body }])
+    for (let sent = 0; sent < 30; sent++)
+      await one.relay([{ callId: call, from: 'a', sender: 's', mayBeSeen: false, dedupeId: `${sent}`, body }])
 
     const joined = await join(two, seat(call, 'b'))
 

@@ -9,6 +9,8 @@ local ROOM_TTL_MS = 300000
 -- Architecture, "Relay": a call keeps at most 256 messages and 1 MiB.
 local LOG_MAX_ENTRIES = 256
 local LOG_MAX_BYTES = 1048576
+-- Ids of dropped messages are kept in two generations of so many: what is forgotten was followed by 512 of its call.
+local ID_GENERATION = 512
 
 local function key(kind, id) return P .. kind .. ':' .. id end
 
@@ -21,7 +23,8 @@ end
 local function open_room(call)
   local epoch = string.format('%.0f', now_ms())
   -- The version of who is present goes on from the clock, so that it rises across a wipe, too.
-  redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0)
+  redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0,
+    'ca', '', 'cb', '', 'ix', '', 'x', 0)
   redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
   return epoch
 end
