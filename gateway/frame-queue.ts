@@ -4,8 +4,8 @@
  * an ack that nobody is in a hurry for waits a moment for a write to share.
  */
 
-/** Longest wait of what is in no hurry. TCP itself holds its acknowledgements back for 40 ms. */
-const LATE_MS = 20
+/** Longest wait of what is in no hurry; as long as TCP holds its own acknowledgements back. */
+const LATE_MS = 40
 
 interface Late {
   queue: FrameQueue
@@ -24,7 +24,7 @@ export class WriteSchedule {
     if (this.#soon.push(queue) === 1) queueMicrotask(() => this.#flushSoon())
   }
 
-  /** The queue is written within 20 ms, unless something else has it written before. */
+  /** The queue is written within 40 ms, unless something else has it written before. */
   late(queue: FrameQueue): void {
     this.#late.push({ queue, due: performance.now() + LATE_MS })
     this.#timer ??= setTimeout(() => this.#flushLate(), LATE_MS)

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { AppError, errorBody } from '../core/protocol/errors.ts'
+import { isSameId } from '../core/protocol/ids.ts'
 import { isFault, isMessageId, parseClientMessage } from '../core/protocol/parse-signaling.ts'
 import {
   CLOSE,
@@ -74,7 +75,7 @@ export class Signaling {
     if (peer.roomState !== 'joined') throw new AppError('SIGNALING_ERROR', 'Join the room first')
     if (message.type === 'leave-room') return this.#leave(peer, call, incoming, message.id)
     if (message.type === 'connection-state') return this.#report(peer, call, incoming, message)
-    if (message.to.toLowerCase() !== call.otherUser(peer.side))
+    if (!isSameId(message.to, call.otherUser(peer.side)))
       throw new AppError('FORBIDDEN', 'to is not the other participant of the call', { details: { field: 'to' } })
     this.#relay(peer, call, incoming, message)
   }
@@ -191,9 +192,9 @@ export class Signaling {
 /** The ids must be this connection's own: a client may never speak for another, nor into another call. */
 function checkIds(peer: Peer, call: LocalCall, message: ClientMessage): void {
   const sender = 'from' in message ? message.from : message.user_id
-  if (message.call_id.toLowerCase() !== call.id)
+  if (!isSameId(message.call_id, call.id))
     throw new AppError('FORBIDDEN', 'call_id is not the call of this connection', { details: { field: 'call_id' } })
-  if (sender.toLowerCase() !== peer.userId)
+  if (!isSameId(sender, peer.userId))
     throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', {
       details: { field: 'from' in message ? 'from' : 'user_id' },
     })

@@ -82,6 +82,7 @@ const HOMES: Record<string, string[]> = {
   yaml: ['api/routes/docs.ts'],
   zod: ['api/parse.ts'],
   'socket.io': ['gateway/socketio'],
+  'socket.io-parser': ['gateway/socketio'],
   ws: ['gateway/raw'],
   '@socket.io/redis-adapter': ['gateway/server.ts'],
   '@socket.io/redis-emitter': ['core/calls/call-events.ts'],
@@ -191,7 +192,9 @@ describe('The documents', () => {
 
   it('list every metric, and none that is not there', () => {
     const defined = sources.flatMap((path) =>
-      [...read(path).matchAll(/new (?:Message)?(?:Counter|Gauge|Histogram)\(\{\s*name: '(\w+)'/g)].map(([, name]) => name),
+      [...read(path).matchAll(/new (?:Message)?(?:Counter|Gauge|Histogram)\(\{\s*name: '(\w+)'/g)].map(
+        ([, name]) => name,
+      ),
     )
 
     expect(defined).to.have.length.above(10)

@@ -33,7 +33,7 @@ function escapeId(id: string): string {
 
 /** What relay.lua takes for a message. */
 export function relayArguments({ callId, from, sender, mayBeSeen, dedupeId, body }: RelayRequest): string[] {
-  return [callId, from, sender, mayBeSeen ? '!' : '', escapeId(dedupeId), body]
+  return [callId, mayBeSeen ? from.toUpperCase() : from, sender, escapeId(dedupeId), body]
 }
 
 /** Reads the four words that relay.lua replies for a message: flags, epoch, number, previous. */

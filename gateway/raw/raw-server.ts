@@ -12,6 +12,7 @@ import { refuseUpgrade } from '../http-refusal.ts'
 import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import type { Signaling } from '../signaling.ts'
+import { takePlainFrames } from './plain-frames.ts'
 import { RawTransport } from './raw-transport.ts'
 
 /** RFC 6455 section 7.4.1: 1000 and 1001 are a client's goodbye; 1005 is a goodbye without a code (`ws.close()`). */
@@ -89,7 +90,13 @@ export class RawServer {
     const peer = this.#deps.lifecycle.open(admission, new RawTransport(ws, socket, this.#deps.schedule), since)
     const connection: Connection = { ws, peer, pingedAt: now, heardAt: now }
     this.#connections.add(connection)
-    ws.on('message', (data, isBinary) => this.#receive(connection, gate, data as Buffer, isBinary))
+    const admits = () => this.#admits(connection, gate)
+    takePlainFrames(ws, (text) => {
+      if (admits()) this.#read(peer, text)
+    })
+    ws.on('message', (data, isBinary) => {
+      if (admits()) this.#judge(peer, data as Buffer, isBinary)
+    })
     ws.on('pong', () => {
       connection.heardAt = performance.now()
       this.#deps.lifecycle.ponged(peer)
@@ -102,22 +109,30 @@ export class RawServer {
     })
   }
 
-  #receive(connection: Connection, gate: FloodGate, data: Buffer, isBinary: boolean): void {
-    const { peer } = connection
+  /** Whether a message is within the limits; one too many ends the connection. */
+  #admits(connection: Connection, gate: FloodGate): boolean {
     const now = performance.now()
     connection.heardAt = now
+    if (gate.admit(now)) return true
+    this.#deps.signaling.refuse(connection.peer, new AppError('RATE_LIMITED'), undefined, CLOSE.POLICY)
+    return false
+  }
+
+  #judge(peer: Peer, data: Buffer, isBinary: boolean): void {
     const { signaling } = this.#deps
-    if (!gate.admit(now)) return signaling.refuse(peer, new AppError('RATE_LIMITED'), undefined, CLOSE.POLICY)
-    if (data.length > MAX_FRAME_BYTES) return signaling.refuse(peer, tooLarge(), undefined, CLOSE.TOO_LARGE)
-    if (isBinary) return signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
-    const text = data.toString('utf8')
+    if (data.length > MAX_FRAME_BYTES) signaling.refuse(peer, tooLarge(), undefined, CLOSE.TOO_LARGE)
+    else if (isBinary) signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
+    else this.#read(peer, data.toString('utf8'))
+  }
+
+  #read(peer: Peer, text: string): void {
     let value: unknown
     try {
       value = JSON.parse(text)
     } catch {
-      return signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
+      return this.#deps.signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
     }
-    signaling.receive(peer, { value, text: () => text })
+    this.#deps.signaling.receive(peer, { value, text: () => text })
   }
 
   #watchAll(now: number): void {

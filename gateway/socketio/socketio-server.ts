@@ -12,6 +12,7 @@ import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import { notJson, tooLarge } from '../raw/raw-server.ts'
 import type { Signaling } from '../signaling.ts'
 import { SocketIoTransport } from './socketio-transport.ts'
+import { textKeepingParser, textOf } from './text-keeping-parser.ts'
 
 /** A packet up to here is read so that its sender can be told what was wrong; a larger one ends the connection unread. */
 const READ_MAX_BYTES = 4 * MAX_FRAME_BYTES
@@ -55,6 +56,7 @@ export function createIoServer(
     connectTimeout: CONNECT_TIMEOUT_MS,
     pingInterval: options.pingIntervalMs,
     pingTimeout: options.pingTimeoutMs,
+    parser: textKeepingParser,
     cors: { origin: options.corsOrigins.includes('*') ? '*' : options.corsOrigins },
   })
 }
@@ -90,13 +92,13 @@ function serve(socket: IoSocket, deps: SocketIoDeps): void {
   socket.onAny((event: string, ...args: unknown[]) => {
     const { signaling } = deps
     const ack = typeof args.at(-1) === 'function' ? (args.pop() as Ack) : undefined
-    let text = ''
-    const incoming = { value: args[0], text: () => text, ...(ack === undefined ? {} : { ack: once(ack) }) }
+    let text = textOf(args[0])
+    const incoming = { value: args[0], text: () => text ?? '', ...(ack === undefined ? {} : { ack: once(ack) }) }
     if (!gate.admit(performance.now()))
       return signaling.refuse(peer, new AppError('RATE_LIMITED'), incoming, CLOSE.POLICY)
     try {
-      if (hasBinary(args[0])) return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
-      text = JSON.stringify(args[0]) ?? ''
+      if (text === undefined && hasBinary(args[0])) return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
+      text ??= JSON.stringify(args[0]) ?? ''
     } catch {
       // Nested deeper than the stack: nobody means well with such a message.
       return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)

@@ -1,6 +1,6 @@
 -- The one place of order: numbers each message of a flush, appends it to its call's log, and hands it to the nodes
--- that the roster names, in one step. ARGV: prefix, node, then per message: call, sender's role, sender's connection,
--- '!' where the message may have been numbered before, dedupe id without '|', body.
+-- that the roster names, in one step. ARGV: prefix, node, then per message: call, sender's role (a capital
+-- where the message may have been numbered before), sender's connection, dedupe id without '|', body.
 -- Reply: per message four words: flags (1 local recipients, 2 seen before, 4 sender unknown to the roster), the epoch,
 -- the number, and the number before it for the same recipient.
 --
@@ -57,8 +57,10 @@ local function trim(call, room, length, bytes)
   return bytes
 end
 
-for i = 3, #ARGV, 6 do
-  local call, from, sender, may_be_seen, id, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3] == '!', ARGV[i + 4], ARGV[i + 5]
+for i = 3, #ARGV, 5 do
+  local call, from, sender, id, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local may_be_seen = from == 'A' or from == 'B'
+  if may_be_seen then from = string.lower(from) end
   local to = from == 'a' and 'b' or 'a'
   local room = key('room', call)
   local state = redis.call('HMGET', room, unpack(FIELDS[from]))
