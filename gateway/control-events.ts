@@ -8,6 +8,7 @@ import type { CallChanged, CallRinging } from '../core/protocol/cluster-events.t
 import { isUuid } from '../core/protocol/ids.ts'
 import { type CallStatusMessage, CLOSE } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { KnownCalls } from './known-calls.ts'
 import { type LocalCall, statusMessage } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import { isElsewhere } from './peer-lifecycle.ts'
@@ -21,6 +22,7 @@ const READ_AGAIN_MS = 500
 
 interface ControlDeps {
   registry: PeerRegistry
+  known: KnownCalls
   store: RoomStore
   calls: { find(callId: string): Promise<Call | undefined> }
   log: Logger
@@ -43,6 +45,8 @@ export class ControlEvents {
       for (const channel of registry.channelsOf(userId)) tell(channel, message)
     const call = registry.calls.get(message.call_id)
     if (call?.update(message)) this.#apply(call)
+    // Last: it may be the same object, and what is not news any more is not told.
+    this.#deps.known.update(message)
   }
 
   onRinging(event: CallRinging): void {
@@ -63,6 +67,7 @@ export class ControlEvents {
 
   /** Events may have passed by: reads the state of every call of this node from Postgres until it could be read. */
   async rereadAll(): Promise<void> {
+    this.#deps.known.forget()
     const calls = [...this.#deps.registry.calls.values()]
     for (let at = 0; at < calls.length; at += READ_CONCURRENCY)
       await Promise.all(calls.slice(at, at + READ_CONCURRENCY).map((call) => this.#reread(call)))

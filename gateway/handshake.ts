@@ -3,15 +3,13 @@
  * token, ids, call, participant, state, and the number of connections last.
  */
 import { randomBytes } from 'node:crypto'
-import type { Call } from '../core/calls/call.ts'
 import type { Logger } from '../core/platform/logger.ts'
 import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core/platform/tokens.ts'
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
-import type { RoomStore } from '../core/rooms/room-store.ts'
-import { LocalCall } from './local-call.ts'
-import type { PeerRegistry } from './peer-registry.ts'
+import type { KnownCalls } from './known-calls.ts'
+import type { LocalCall } from './local-call.ts'
 
 export interface HandshakeRequest {
   token: string | undefined
@@ -33,10 +31,8 @@ export interface Admission {
 interface HandshakeDeps {
   nodeId: string
   tokens: TokenVerifier
-  calls: { find(callId: string): Promise<Call | undefined> }
+  calls: KnownCalls
   connections: Connections
-  registry: PeerRegistry
-  store: RoomStore
   limits: { callConnectionsPerUser: number; userChannelsPerUser: number; handshakesAtOnce: number }
   corsOrigins: string[]
   draining(): boolean
@@ -104,25 +100,12 @@ export class Handshakes {
     const callId = parseUuid(id)
     if (callId === undefined)
       throw new AppError('INVALID_REQUEST', 'call_id must be a UUID', { details: { field: 'call_id' } })
-    const call = this.#deps.registry.calls.get(callId) ?? (await this.#readCall(callId))
+    const call = await this.#deps.calls.find(callId)
     if (call === undefined) throw new AppError('CALL_NOT_FOUND')
     if (call.sideOf(identity.userId) === undefined)
       throw new AppError('FORBIDDEN', 'Only the participants of a call may connect to it')
     if (call.over) throw new AppError('CALL_ALREADY_ENDED')
     return call
-  }
-
-  /** From Postgres; while it is away, from what the room says of its call, so that ongoing calls may reconnect. */
-  async #readCall(callId: string): Promise<LocalCall | undefined> {
-    try {
-      const call = await this.#deps.calls.find(callId)
-      return call === undefined ? undefined : this.#deps.registry.adopt(new LocalCall(call))
-    } catch (error) {
-      const facts = await this.#deps.store.facts(callId).catch(() => undefined)
-      if (facts === undefined) throw error
-      this.#deps.log.info({ callId }, 'call read from its room, postgres being away')
-      return this.#deps.registry.adopt(new LocalCall(facts))
-    }
   }
 
   async #countIn(admission: Admission): Promise<void> {

@@ -21,6 +21,7 @@ import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
 import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
+import { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 import { Membership } from './membership.ts'
 import { NodePresence } from './node-presence.ts'
@@ -69,7 +70,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
-  const control = new ControlEvents({ registry, store, calls, log })
+  const known = new KnownCalls({ registry, calls, store, log })
+  const control = new ControlEvents({ registry, known, store, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
     store,
@@ -94,10 +96,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
-    calls,
+    calls: known,
     connections,
-    registry,
-    store,
     limits: config.signaling,
     corsOrigins: config.http.corsOrigins,
     draining: () => drain.started,
@@ -115,6 +115,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   io.on('call-changed', (event) => control.onChanged(event))
   io.on('call-ringing', (event) => control.onRinging(event))
   // The adapter's channels may have been interrupted where the inbox's was not.
+  adapterSubscriber.on('close', () => known.forget())
   adapterSubscriber.on('resubscribed', () => void control.rereadAll())
   const schedule = new WriteSchedule()
   serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, schedule, limits })

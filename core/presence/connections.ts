@@ -3,11 +3,17 @@
  * node, so a dead node's connections stop counting when its lease is over, with nobody to clean up after it.
  */
 import type { Redis } from 'ioredis'
+import { GroupCommit } from '../platform/group-commit.ts'
 import { within } from '../platform/redis.ts'
 import { RedisScript } from '../platform/redis-scripts.ts'
 import { roomKeys } from '../protocol/keys.ts'
 
 const REPLY_TIMEOUT_MS = 1000
+/** Connections counted by one run of the script; bounds the time that it takes. */
+const CHANGES_MAX = 128
+
+/** What connect.lua takes for a connection: '+' or '-', user, connection, kind, node, call, device, limit. */
+type Change = ['+' | '-', string, string, string, string, string, string, number]
 
 export interface ConnectionRecord {
   userId: string
@@ -23,13 +29,19 @@ export class Connections {
   readonly #redis: Redis
   readonly #prefix: string
   readonly #leaseMs: number
-  readonly #connect = new RedisScript('connect')
+  readonly #counting: GroupCommit<Change, boolean>
   readonly #connected = new RedisScript('connected')
 
   constructor(redis: Redis, keyPrefix: string, leaseMs: number) {
     this.#redis = redis
     this.#prefix = keyPrefix
     this.#leaseMs = leaseMs
+    const script = new RedisScript('connect')
+    this.#counting = new GroupCommit(CHANGES_MAX, async (changes) => {
+      const args = [keyPrefix, leaseMs, ...changes.flat()]
+      const replies = (await within(REPLY_TIMEOUT_MS, script.run(redis, args))) as number[]
+      return replies.map((reply) => reply === 1)
+    })
   }
 
   /**
@@ -38,9 +50,8 @@ export class Connections {
    */
   async add(record: ConnectionRecord, nodeId: string, limit: number): Promise<boolean> {
     const { userId, connectionId, kind, callId, device } = record
-    const args = [this.#prefix, userId, connectionId, kind, nodeId, callId, device, limit, this.#leaseMs]
-    const [taken] = (await within(REPLY_TIMEOUT_MS, this.#connect.run(this.#redis, args))) as [number]
-    return taken === 1
+    const change: Change = ['+', userId, connectionId, kind, nodeId, callId, device, limit]
+    return within(REPLY_TIMEOUT_MS, this.#counting.add(change))
   }
 
   /** Writes again what a wiped Redis lost: past any limit, replacing nobody. */
@@ -52,8 +63,7 @@ export class Connections {
   }
 
   async remove(record: Pick<ConnectionRecord, 'userId' | 'connectionId'>): Promise<void> {
-    const removed = this.#redis.hdel(roomKeys(this.#prefix).connections(record.userId), record.connectionId)
-    await within(REPLY_TIMEOUT_MS, removed)
+    await this.#counting.add(['-', record.userId, record.connectionId, '', '', '', '', 0])
   }
 
   /** True while any connection of the user, of either kind, lives on a node that beats. */

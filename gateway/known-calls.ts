@@ -1,0 +1,98 @@
+/**
+ * Finds the call of a handshake: among those with a connection here, among those read a moment ago, in Postgres, and
+ * while that is away in what the room says of its call. A call is read once for the handshakes that come together, and
+ * kept for those that follow: both peers of a call, and a peer that comes back, come to the same node as a rule.
+ */
+import type { Call } from '../core/calls/call.ts'
+import type { Logger } from '../core/platform/logger.ts'
+import type { CallStatusMessage } from '../core/protocol/signaling.ts'
+import type { RoomStore } from '../core/rooms/room-store.ts'
+import { LocalCall } from './local-call.ts'
+import type { PeerRegistry } from './peer-registry.ts'
+
+/** What is kept is told of every change as calls with connections are; the limits bound memory alone. */
+const KEEP_MS = 60_000
+const KEPT_MAX = 20_000
+
+interface Kept {
+  call: LocalCall
+  readAt: number
+}
+
+interface KnownCallsDeps {
+  registry: PeerRegistry
+  calls: { find(callId: string): Promise<Call | undefined> }
+  store: RoomStore
+  log: Logger
+}
+
+export class KnownCalls {
+  readonly #deps: KnownCallsDeps
+  /** Oldest first. */
+  readonly #kept = new Map<string, Kept>()
+  readonly #reading = new Map<string, Promise<LocalCall | undefined>>()
+  /** Rises when events may have passed by: what was read before is not kept. */
+  #generation = 0
+
+  constructor(deps: KnownCallsDeps) {
+    this.#deps = deps
+  }
+
+  /** The call, or undefined where there is none. @throws where neither Postgres nor the room can be asked */
+  async find(callId: string): Promise<LocalCall | undefined> {
+    const connected = this.#deps.registry.calls.get(callId)
+    if (connected !== undefined) return connected
+    const kept = this.#kept.get(callId)
+    if (kept !== undefined && performance.now() - kept.readAt <= KEEP_MS) return kept.call
+    const underWay = this.#reading.get(callId)
+    if (underWay !== undefined) return underWay
+    const reading = this.#read(callId).finally(() => this.#reading.delete(callId))
+    this.#reading.set(callId, reading)
+    return reading
+  }
+
+  async #read(callId: string): Promise<LocalCall | undefined> {
+    const { calls, registry } = this.#deps
+    const generation = this.#generation
+    let found: Call | undefined
+    try {
+      found = await calls.find(callId)
+    } catch (error) {
+      return this.#askRoom(callId, error)
+    }
+    if (found === undefined) return undefined
+    // What was read may be older than what passed by meanwhile.
+    const call = registry.adopt(new LocalCall(found))
+    if (generation === this.#generation) this.#keep(call)
+    return call
+  }
+
+  async #askRoom(callId: string, error: unknown): Promise<LocalCall> {
+    const { store, registry, log } = this.#deps
+    const facts = await store.facts(callId).catch(() => undefined)
+    if (facts === undefined) throw error
+    log.info({ callId }, 'call read from its room, postgres being away')
+    return registry.adopt(new LocalCall(facts))
+  }
+
+  #keep(call: LocalCall): void {
+    const now = performance.now()
+    this.#kept.delete(call.id)
+    this.#kept.set(call.id, { call, readAt: now })
+    for (const [id, { readAt }] of this.#kept) {
+      if (this.#kept.size <= KEPT_MAX && now - readAt <= KEEP_MS) break
+      this.#kept.delete(id)
+    }
+  }
+
+  /** Takes a change of a call that nobody may be connected to. */
+  update(status: CallStatusMessage): void {
+    this.#kept.get(status.call_id)?.call.update(status)
+  }
+
+  /** Changes may have passed by: nothing that was read before is trusted any more. */
+  forget(): void {
+    this.#generation += 1
+    this.#kept.clear()
+  }
+}
