@@ -50,6 +50,8 @@ const COUNT_OUT_AGAIN_MAX_MS = 2000
 export class Handshakes {
   readonly #deps: HandshakeDeps
   #opened = 0
+  /** Tells the connections of this process from those of all others. */
+  readonly #process = randomBytes(6).toString('hex')
   #underWay = 0
 
   constructor(deps: HandshakeDeps) {
@@ -83,7 +85,7 @@ export class Handshakes {
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
     const device = identity.deviceId ?? readDevice(request.device)
     this.#opened += 1
-    const connectionId = `${this.#opened.toString(36)}${randomBytes(6).toString('hex')}`
+    const connectionId = `${this.#opened.toString(36)}${this.#process}`
     const admission = { identity, connectionId, device, call }
     await this.#countIn(admission)
     return admission

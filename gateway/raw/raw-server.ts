@@ -12,6 +12,7 @@ import { refuseUpgrade } from '../http-refusal.ts'
 import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import type { Signaling } from '../signaling.ts'
+import { PauseWatch } from './pause-watch.ts'
 import { takePlainFrames } from './plain-frames.ts'
 import { RawTransport } from './raw-transport.ts'
 
@@ -51,6 +52,7 @@ export class RawServer {
   readonly #wss = new WebSocketServer({ noServer: true, maxPayload: READ_MAX_BYTES, perMessageDeflate: false })
   readonly #connections = new Set<Connection>()
   readonly #watch: NodeJS.Timeout
+  readonly #pauses = new PauseWatch()
 
   constructor(deps: RawServerDeps) {
     this.#deps = deps
@@ -64,7 +66,7 @@ export class RawServer {
     let admission: Admission | undefined
     try {
       const { handshake, since } = readRequest(request)
-      if (await hasLeft(socket)) return void socket.destroy()
+      if (this.#pauses.wasPaused() && (await hasLeft(socket))) return void socket.destroy()
       admission = await this.#deps.handshakes.admit(handshake)
       if (!socket.writable) return this.#deps.handshakes.giveBack(admission)
       socket.off('error', onError)
@@ -150,6 +152,7 @@ export class RawServer {
   /** Stops the pings. The connections are the drain's business. */
   close(): void {
     clearInterval(this.#watch)
+    this.#pauses.close()
     this.#wss.close()
   }
 }
@@ -178,8 +181,7 @@ export const notJson = () => new AppError('INVALID_REQUEST', 'A message must be 
 
 function readRequest(request: IncomingMessage): { handshake: HandshakeRequest; since: string | undefined } {
   // The base is never used: only path and query are read, the Host header decides nothing.
-  const target = `http://gateway${request.url ?? ''}`
-  const url = URL.canParse(target) ? new URL(target) : undefined
+  const url = parseUrl(`http://gateway${request.url ?? ''}`)
   const path = url === undefined ? undefined : parseRawPath(url)
   if (url === undefined || path === undefined) throw new AppError('NOT_FOUND')
   const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
@@ -191,5 +193,14 @@ function readRequest(request: IncomingMessage): { handshake: HandshakeRequest; s
       origin: request.headers.origin,
     },
     since: url.searchParams.get('since') ?? undefined,
+  }
+}
+
+/** Node 20 has no `URL.parse`. */
+function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
   }
 }
