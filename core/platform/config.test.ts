@@ -56,6 +56,15 @@ describe('loadConfig', () => {
     expect(tokens.publicKey).to.equal('-----BEGIN\nKEY')
   })
 
+  it('reads several TURN secrets, and refuses a short one in production only', () => {
+    const turn = { ...SECRET, TURN_URLS: 'turn:a:1', TURN_SECRET: `${'n'.repeat(20)}, old` }
+
+    expect(loadConfig('gateway', turn).ice.turnSecrets).to.deep.equal(['n'.repeat(20), 'old'])
+    expect(() => loadConfig('gateway', { ...turn, NODE_ENV: 'production' })).to.throw(/TURN_SECRET .*20 bytes/)
+    const both = { ...turn, TURN_SECRET: `${'n'.repeat(20)},${'o'.repeat(20)}`, NODE_ENV: 'production' }
+    expect(() => loadConfig('gateway', both)).not.to.throw()
+  })
+
   it('refuses TURN servers without a secret, and a lease shorter than a beat', () => {
     expect(() => loadConfig('api', { ...SECRET, TURN_URLS: 'turn:a:1' })).to.throw(/^TURN_SECRET must be set/)
     expect(() => loadConfig('gateway', { ...SECRET, NODE_LEASE_SECONDS: '2' })).to.throw(/^NODE_LEASE_SECONDS must/)

@@ -92,12 +92,16 @@ function tokenConfig(role: ProcessRole, e: Environment) {
 }
 
 function iceConfig(e: Environment) {
-  if (e.TURN_URLS.length > 0 && e.TURN_SECRET === '')
+  if (e.TURN_URLS.length > 0 && e.TURN_SECRET.length === 0)
     throw new ConfigError('TURN_SECRET must be set where TURN_URLS is: TURN credentials are made from it.')
+  // RFC 2104 section 3: a key shorter than the hash is weak, and every user has a credential to try guesses on.
+  if (e.NODE_ENV === 'production' && e.TURN_SECRET.some((secret) => Buffer.byteLength(secret) < 20))
+    throw new ConfigError('Each secret of TURN_SECRET must have at least 20 bytes in production.')
   return {
     stunUrls: e.STUN_URLS,
     turnUrls: e.TURN_URLS,
-    turnSecret: e.TURN_SECRET,
+    /** The first signs; a TURN server may still know the others. */
+    turnSecrets: e.TURN_SECRET,
     turnTtlSeconds: e.TURN_TTL_SECONDS,
   }
 }

@@ -52,7 +52,8 @@ describe('readEnvironment', () => {
     ['CORS_ORIGINS', 'https://calls.example.com/', /origins/],
     ['STUN_URLS', 'stun.example.com', /stun:/],
     ['TURN_URLS', 'turn:a, stun:b', /turn:/],
-    ['TURN_TTL_SECONDS', '59', /from 60/],
+    ['TURN_TTL_SECONDS', '4', /from 5/],
+    ['TURN_SECRET', 'a,,b', /list of them/],
   ]
   for (const [name, value, sentence] of wrong) {
     it(`refuses ${name}=${value} with a sentence that names it`, () => {

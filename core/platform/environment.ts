@@ -71,6 +71,12 @@ const urls = (fallback: string[], pattern: RegExp, form: string) =>
     return parts
   })
 
+const secrets = variable<string[]>([], (value) => {
+  const parts = value.split(',').map((part) => part.trim())
+  if (parts.includes('')) throw new Error('must be one secret or a comma-separated list of them')
+  return parts
+})
+
 export const VARIABLES = {
   NODE_ENV: oneOf('development', 'development', 'production', 'test'),
   NODE_NAME: text(''),
@@ -129,8 +135,8 @@ export const VARIABLES = {
 
   STUN_URLS: urls(['stun:stun.l.google.com:19302'], /^stuns?:[^\s,]+$/, 'stun: or stuns: URLs'),
   TURN_URLS: urls([], /^turns?:[^\s,]+$/, 'turn: or turns: URLs'),
-  TURN_SECRET: text(''),
-  TURN_TTL_SECONDS: whole(3600, 'seconds', 60, 86_400),
+  TURN_SECRET: secrets,
+  TURN_TTL_SECONDS: whole(3600, 'seconds', 5, 86_400),
   DOCS_ENABLED: flag(true),
 } satisfies Record<string, Variable<unknown>>
 

@@ -1,5 +1,5 @@
 /** Request and response bodies of the contract's REST endpoints, additive fields of the decisions included. */
-import type { CallStatus, CallType, ConnectionStatus, EndReason, ParticipantRole } from './signaling.ts'
+import type { CallStatus, CallType, ConnectionStatus, EndReason, IceServer, ParticipantRole } from './signaling.ts'
 
 export type EndRequestReason = 'user_hangup' | 'connection_failed' | 'timeout'
 export type PresenceStatus = 'online' | 'offline'
@@ -110,7 +110,7 @@ export interface HealthResponse {
 }
 
 export interface IceServersResponse {
-  iceServers: { urls: string[]; username?: string; credential?: string }[]
+  iceServers: IceServer[]
   ttl_seconds: number
   codecs: { audio: string[]; video: string[] }
 }

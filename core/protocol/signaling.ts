@@ -109,6 +109,12 @@ export interface IncomingCallMessage {
   expires_at: string
   signaling_url: string
 }
+/** As `RTCPeerConnection` takes it. */
+export interface IceServer {
+  urls: string[]
+  username?: string
+  credential?: string
+}
 /** Additive: the message `id` would now survive the loss of the node. */
 export interface AckMessage {
   type: 'ack'
