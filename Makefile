@@ -10,7 +10,7 @@ SOURCES := $(shell find api core gateway worker migrations -type f \( -name '*.t
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down
@@ -26,7 +26,7 @@ token: node_modules/.package-lock.json ## Print a token for the running cluster 
 	@$(CLUSTER) token $(if $(user),--user '$(user)') $(if $(name),--name '$(name)') $(if $(device),--device '$(device)') $(if $(scope),--scope '$(scope)')
 
 .PHONY: demo
-demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks
+demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks (RELAY=1 through TURN alone)
 	@node --import tsx dev/demo/main.ts
 
 .PHONY: logs

@@ -15,6 +15,8 @@ export interface ClusterOptions {
   edge?: boolean
   /** The edge's port; a free one where it is 0 or left out. */
   port?: number
+  /** Also a coturn, which `TURN_URLS` then names; `TURN_SECRET` is what `env` says, else a random one. */
+  turn?: boolean
   /** For every process. Only PATH and the like are inherited otherwise, so that a test never depends on a shell. */
   env?: Record<string, string | undefined>
   /** For one process, over `env`; its index counts from 0. */

@@ -13,6 +13,7 @@ import { type Postgres, startPostgres } from './postgres.ts'
 import { type Redis, startRedis } from './redis.ts'
 import type { RunDir } from './run-dir.ts'
 import type { ProcessHome, SupervisedProcess } from './supervised-process.ts'
+import { startTurnServer, type TurnServer } from './turn-server.ts'
 import { GiveUp, waitUntil } from './wait-until.ts'
 
 /** "make up" promises an answer within this, ready or not. */
@@ -33,6 +34,7 @@ export class ClusterLifecycle {
   private readonly home: ProcessHome
   private postgres: Postgres | undefined
   private redis: Redis | undefined
+  private turn: TurnServer | undefined
   private edge: SupervisedProcess | undefined
   private members: MemberProcess[] = []
   private port = 0
@@ -128,20 +130,23 @@ export class ClusterLifecycle {
 
   private async startStores(): Promise<void> {
     const { databaseUrl, redisUrl, durable } = this.options
-    // Both at once; if one fails, the other must still be known to stop().
-    const [postgres, redis] = await Promise.allSettled([
+    const secrets = this.options.env?.TURN_SECRET?.split(',').map((secret) => secret.trim())
+    // All at once; if one fails, the others must still be known to stop().
+    const [postgres, redis, turn] = await Promise.allSettled([
       databaseUrl ? undefined : startPostgres({ ...this.home, durable }),
       redisUrl ? undefined : startRedis(this.home),
+      this.options.turn ? startTurnServer({ ...this.home, secrets }) : undefined,
     ])
     if (postgres.status === 'fulfilled') this.postgres = postgres.value
     if (redis.status === 'fulfilled') this.redis = redis.value
-    for (const store of [postgres, redis]) if (store.status === 'rejected') throw store.reason
+    if (turn.status === 'fulfilled') this.turn = turn.value
+    for (const store of [postgres, redis, turn]) if (store.status === 'rejected') throw store.reason
     this.env = memberEnv({
       port: this.port,
       databaseUrl: databaseUrl ?? this.ownPostgres().url,
       redisUrl: redisUrl ?? this.ownRedis().url,
       jwtSecret: this.jwtSecret,
-      env: this.options.env ?? {},
+      env: { ...this.options.env, ...this.turn?.env },
     })
   }
 
@@ -194,6 +199,7 @@ export class ClusterLifecycle {
   private async stopInOrder(): Promise<void> {
     await this.edge?.stop(EDGE_STOP_DEADLINE_MS)
     await Promise.all(this.members.map((member) => member.process.stop(STOP_DEADLINE_MS)))
+    await this.turn?.stop()
     await this.redis?.stop()
     await this.postgres?.stop()
     await Promise.all([this.edge, ...this.members.map((member) => member.process)].map((part) => part?.close()))

@@ -78,7 +78,7 @@ export function readIdentity(file: string): ProcessIdentity | undefined {
 }
 
 /** In which order kinds of processes go: nobody loses a store that it still writes to. */
-const STOP_ORDER = ['edge', 'gateway', 'api', 'worker', 'redis', 'postgres']
+const STOP_ORDER = ['edge', 'gateway', 'api', 'worker', 'turn', 'redis', 'postgres']
 
 /** Postgres shuts down at once on SIGINT ("fast"); on SIGTERM it would wait for its clients to leave. */
 export function stopSignalFor(name: string): NodeJS.Signals {

@@ -58,6 +58,25 @@ export const HAPROXY: Tool = {
   otherwise: 'build 2.6 or newer from source and put it on PATH',
 }
 
+export const COTURN: Tool = {
+  title: 'coturn',
+  programs: ['turnserver'],
+  versionArgs: ['--version'],
+  // Older ones print the bare number, newer ones a sentence.
+  versionPattern: /(?:Coturn-|^|\s)(\d+)\.(\d+)\.\d+/m,
+  // Debian 12's; several shared secrets at once, for rotation, are older.
+  minimum: [4, 6],
+  aptPackage: 'coturn',
+  install: {
+    macOS: 'brew install coturn',
+    'Debian, Ubuntu': 'apt-get install coturn',
+    Fedora: 'dnf install coturn',
+    Alpine: 'apk add coturn',
+    Arch: 'pacman -S coturn',
+  },
+  otherwise: 'start without TURN=1',
+}
+
 /** A program that runs here. */
 export interface FoundTool {
   path: string

@@ -8,7 +8,7 @@ import { stopLeftovers } from './process-identity.ts'
 import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
 import { createLinePrinter } from './terminal.ts'
 import { forgetTokenKey, saveTokenKey } from './token-key.ts'
-import { findTool, HAPROXY, REDIS } from './tools.ts'
+import { COTURN, findTool, HAPROXY, REDIS } from './tools.ts'
 import { UserError } from './user-error.ts'
 
 /** What an unclean end left behind gets this long to end by itself. */
@@ -62,6 +62,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   const cluster = await startCluster({
     ...wanted,
     port,
+    turn: wantsTurn(env),
     env: { NODE_ENV: 'development', ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
@@ -96,7 +97,13 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (!env.DATABASE_URL) await attempt(findPostgresBinaries)
   if (!env.REDIS_URL) await attempt(() => findTool(REDIS, (line) => print('redis', line)))
   await attempt(() => findTool(HAPROXY, (line) => print('edge', line)))
+  if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
+}
+
+/** Where there are TURN servers of one's own, none is started. */
+function wantsTurn({ TURN, TURN_URLS }: NodeJS.ProcessEnv): boolean {
+  return Boolean(TURN) && TURN !== '0' && !TURN_URLS
 }
 
 /** Ctrl-C once ends everything in order, twice at once (the processes are killed as this one exits). */

@@ -1,4 +1,5 @@
 // One end of a WebRTC connection with a single data channel: what the demo asks of any WebRTC stack.
+import type { IceServer } from '../../core/protocol/signaling.ts'
 
 /** As it travels in the contract's `candidate` message. */
 export interface Candidate {
@@ -22,6 +23,16 @@ export interface DemoConnection {
   /** Frees sockets and timers. */
   close(): Promise<void>
 }
+
+/** How a connection finds its way. */
+export interface IceOptions {
+  iceServers: IceServer[]
+  /** Only relayed candidates: nothing goes from one end to the other but through a TURN server. */
+  relayOnly: boolean
+}
+
+/** Without a server both ends find each other on this machine. */
+export const DIRECT: IceOptions = { iceServers: [], relayOnly: false }
 
 /** The name under which both ends know the channel. */
 export const CHANNEL = 'demo'

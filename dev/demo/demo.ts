@@ -1,8 +1,14 @@
 // A whole call against a running cluster, from the ringing to the history, with two WebRTC stacks that share no code.
 import { randomUUID } from 'node:crypto'
 import type { ErrorBody } from '../../core/protocol/errors.ts'
-import type { AnswerResponse, EndResponse, HistoryResponse, InitiateResponse } from '../../core/protocol/http.ts'
-import type { DemoConnection } from './demo-connection.ts'
+import type {
+  AnswerResponse,
+  EndResponse,
+  HistoryResponse,
+  IceServersResponse,
+  InitiateResponse,
+} from '../../core/protocol/http.ts'
+import { type Candidate, type DemoConnection, DIRECT, type IceOptions } from './demo-connection.ts'
 import { createLibdatachannelConnection } from './libdatachannel-connection.ts'
 import { connectRaw, connectSocketIo, type SignalingClient } from './signaling-client.ts'
 import { createWeriftConnection } from './werift-connection.ts'
@@ -13,6 +19,8 @@ export interface DemoOptions {
   /** Origins of the gateways. The caller takes the first, the callee the last. */
   gatewayUrls: string[]
   mintToken(userId: string): string
+  /** Both ends go through a TURN server, with credentials that the API gives them. */
+  relayOnly?: boolean
   print(line: string): void
 }
 
@@ -23,6 +31,8 @@ export interface DemoResult {
   /** What the callee read from the data channel, and what the caller read. */
   heardByCallee: string
   heardByCaller: string
+  /** What both ends found, as their stacks told it. */
+  candidates: string[]
   /** The caller's history entry. */
   entry: HistoryResponse['calls'][number]
   /** Each step with the milliseconds since the one before. */
@@ -92,7 +102,8 @@ class Demo {
     await this.#join(callee, callId, this.#calleeId)
     this.#step(`the callee joins the call (${callee.transport})`)
 
-    const heard = await this.#connectMedia(callId, caller, callee)
+    const ice = { caller: await this.#iceFor(callerToken), callee: await this.#iceFor(calleeToken) }
+    const heard = await this.#connectMedia(callId, { caller, callee, ice })
 
     await this.#ask<EndResponse>('DELETE', `/calls/${callId}`, callerToken, {
       user_id: this.#callerId,
@@ -112,15 +123,23 @@ class Demo {
   }
 
   /** Offer, answer, candidates as they are found, then a message each way that never touches the service. */
-  async #connectMedia(callId: string, caller: SignalingClient, callee: SignalingClient) {
+  async #connectMedia(
+    callId: string,
+    {
+      caller,
+      callee,
+      ice,
+    }: Record<'caller' | 'callee', SignalingClient> & { ice: Record<'caller' | 'callee', IceOptions> },
+  ) {
     const toCallee = { call_id: callId, from: this.#callerId, to: this.#calleeId }
     const toCaller = { call_id: callId, from: this.#calleeId, to: this.#callerId }
-    const callerEnd = this.#useConnection(
-      createWeriftConnection((candidate) => caller.send({ type: 'candidate', ...toCallee, ...candidate })),
-    )
-    const calleeEnd = this.#useConnection(
-      createLibdatachannelConnection((candidate) => callee.send({ type: 'candidate', ...toCaller, ...candidate })),
-    )
+    const candidates: string[] = []
+    const trickle = (client: SignalingClient, ids: typeof toCallee) => (candidate: Candidate) => {
+      candidates.push(candidate.candidate)
+      client.send({ type: 'candidate', ...ids, ...candidate })
+    }
+    const callerEnd = this.#useConnection(createWeriftConnection(trickle(caller, toCallee), ice.caller))
+    const calleeEnd = this.#useConnection(createLibdatachannelConnection(trickle(callee, toCaller), ice.callee))
     caller.send({ type: 'offer', ...toCallee, sdp: await callerEnd.createOffer() })
     const offer = await callee.next('offer')
     this.#step(`offer, made by ${callerEnd.stack}`)
@@ -140,7 +159,15 @@ class Demo {
     const messages = Promise.all([calleeEnd.channel.firstMessage, callerEnd.channel.firstMessage])
     const [heardByCallee, heardByCaller] = await within(CONNECT_DEADLINE_MS, 'the messages arrive', messages)
     this.#step(`the callee reads "${heardByCallee}", the caller reads "${heardByCaller}"`)
-    return { heardByCallee, heardByCaller }
+    return { heardByCallee, heardByCaller, candidates }
+  }
+
+  async #iceFor(token: string): Promise<IceOptions> {
+    if (!this.#options.relayOnly) return DIRECT
+    const { iceServers } = await this.#ask<IceServersResponse>('GET', '/webrtc/ice-servers', token)
+    const relays = iceServers.filter(({ credential }) => credential !== undefined)
+    if (relays.length === 0) throw new Error('No TURN server is configured. Start the cluster with "TURN=1 make up".')
+    return { iceServers: relays, relayOnly: true }
   }
 
   #takeCandidates(client: SignalingClient, end: DemoConnection): void {

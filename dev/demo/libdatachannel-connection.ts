@@ -1,10 +1,22 @@
 // The callee's WebRTC stack: libdatachannel, a C++ library, through node-datachannel.
-import { cleanup, type DataChannel, PeerConnection } from 'node-datachannel'
-import { CHANNEL, ChannelEnd, type DemoConnection, LOOPBACK, type OnCandidate } from './demo-connection.ts'
+import { cleanup, type DataChannel, type IceServer, PeerConnection } from 'node-datachannel'
+import {
+  CHANNEL,
+  ChannelEnd,
+  type DemoConnection,
+  DIRECT,
+  type IceOptions,
+  LOOPBACK,
+  type OnCandidate,
+} from './demo-connection.ts'
 
-export function createLibdatachannelConnection(onCandidate: OnCandidate): DemoConnection {
+export function createLibdatachannelConnection(onCandidate: OnCandidate, ice: IceOptions = DIRECT): DemoConnection {
   const end = new ChannelEnd()
-  const connection = new PeerConnection('demo', { iceServers: [], bindAddress: LOOPBACK })
+  const connection = new PeerConnection('demo', {
+    iceServers: serversOf(ice),
+    iceTransportPolicy: ice.relayOnly ? 'relay' : 'all',
+    bindAddress: LOOPBACK,
+  })
   // It describes itself as soon as there is a channel or an offer.
   const described = new Promise<string>((resolve) => connection.onLocalDescription((sdp) => resolve(sdp)))
   // It gives a candidate as a line of SDP, and names the section by its mid alone.
@@ -41,6 +53,17 @@ export function createLibdatachannelConnection(onCandidate: OnCandidate): DemoCo
 /** Ends the library's threads, which would keep the process alive. Once, when every connection is closed. */
 export function stopLibdatachannel(): void {
   cleanup()
+}
+
+/** It takes a TURN server in parts; the demo has one over UDP. STUN servers are of no use between two ends on a machine. */
+function serversOf({ iceServers }: IceOptions): IceServer[] {
+  return iceServers.flatMap(({ urls, username, credential }) =>
+    urls.flatMap((url) => {
+      const [, hostname, port] = /^turn:([^:?]+):(\d+)(?:\?transport=udp)?$/.exec(url) ?? []
+      if (hostname === undefined) return []
+      return [{ hostname, port: Number(port), username, password: credential, relayType: 'TurnUdp' as const }]
+    }),
+  )
 }
 
 function follow(channel: DataChannel, end: ChannelEnd): void {

@@ -1,11 +1,20 @@
 // The caller's WebRTC stack: werift, written in TypeScript from the RFCs.
 import { type RTCDataChannel, RTCPeerConnection } from 'werift'
-import { CHANNEL, ChannelEnd, type DemoConnection, LOOPBACK, type OnCandidate } from './demo-connection.ts'
+import {
+  CHANNEL,
+  ChannelEnd,
+  type DemoConnection,
+  DIRECT,
+  type IceOptions,
+  LOOPBACK,
+  type OnCandidate,
+} from './demo-connection.ts'
 
-export function createWeriftConnection(onCandidate: OnCandidate): DemoConnection {
+export function createWeriftConnection(onCandidate: OnCandidate, ice: IceOptions = DIRECT): DemoConnection {
   const end = new ChannelEnd()
   const connection = new RTCPeerConnection({
-    iceServers: [],
+    iceServers: ice.iceServers.flatMap(({ urls, ...keys }) => urls.map((url) => ({ urls: url, ...keys }))),
+    iceTransportPolicy: ice.relayOnly ? 'relay' : 'all',
     iceUseIpv6: false,
     iceAdditionalHostAddresses: [LOOPBACK],
   })
