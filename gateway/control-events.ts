@@ -13,6 +13,7 @@ import { type LocalCall, statusMessage } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import { isElsewhere } from './peer-lifecycle.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import type { Quality } from './quality.ts'
 
 /** Calls a user channel was told of that are remembered, to hold back an older status that comes late. */
 const VERSIONS_KEPT = 64
@@ -24,6 +25,7 @@ interface ControlDeps {
   registry: PeerRegistry
   known: KnownCalls
   store: RoomStore
+  quality: Quality
   calls: { find(callId: string): Promise<Call | undefined> }
   log: Logger
 }
@@ -55,6 +57,7 @@ export class ControlEvents {
   }
 
   #apply(call: LocalCall): void {
+    if (call.over) this.#deps.quality.over(call)
     for (const peer of [...call.peers]) {
       tell(peer, call.status)
       if (call.over) peer.close(CLOSE.CALL_OVER, 'call over')

@@ -1,6 +1,6 @@
 /** What this node knows of a call that has a connection here: its two users, its state, and its peers. */
 import { type Call, isLive } from '../core/calls/call.ts'
-import type { CallStatusMessage } from '../core/protocol/signaling.ts'
+import type { CallStatusMessage, CallType } from '../core/protocol/signaling.ts'
 import { otherSide, type Side } from '../core/rooms/room.ts'
 import type { RoomFacts } from '../core/rooms/room-store.ts'
 import type { Peer } from './peer.ts'
@@ -9,6 +9,8 @@ export class LocalCall {
   readonly id: string
   readonly callerId: string
   readonly calleeId: string
+  /** For metrics alone. */
+  readonly type: CallType | 'unknown'
   /** The newest state known here, as every connection is told it. */
   status: CallStatusMessage
   readonly peers = new Set<Peer>()
@@ -24,18 +26,22 @@ export class LocalCall {
       this.id = call.id
       this.callerId = call.callerId
       this.calleeId = call.calleeId
+      this.type = call.type
       this.status = statusMessage(call)
     } else {
       this.id = call.status.call_id
       this.callerId = call.caller_id
       this.calleeId = call.callee_id
+      // A label must be one of few: what somebody else wrote to Redis is none.
+      this.type = call.call_type === 'voice' || call.call_type === 'video' ? call.call_type : 'unknown'
       this.status = call.status
     }
   }
 
   /** What the room in Redis keeps of its call, for nodes that cannot reach Postgres. */
   get facts(): RoomFacts {
-    return { caller_id: this.callerId, callee_id: this.calleeId, status: this.status }
+    const type = this.type === 'unknown' ? {} : { call_type: this.type }
+    return { caller_id: this.callerId, callee_id: this.calleeId, ...type, status: this.status }
   }
 
   get over(): boolean {

@@ -76,6 +76,7 @@ export class Membership {
 
   #settle(call: LocalCall, peer: Peer, joined: Joined): void {
     peer.roomState = 'joined'
+    peer.joinedAt = performance.now()
     peer.epoch = joined.epoch
     peer.delivered = joined.from
     peer.confirmed = joined.from

@@ -61,6 +61,8 @@ export class Peer {
   callId: string | undefined
   side: Side = 'a'
   roomState: RoomState = 'outside'
+  /** When it joined, in ms of `performance.now()`. */
+  joinedAt = 0
   closed = false
   /** The last place in the log that was delivered to this connection. */
   epoch = ''

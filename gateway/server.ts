@@ -13,6 +13,7 @@ import { LastSeen } from '../core/presence/last-seen.ts'
 import { adapterKey } from '../core/protocol/cluster-events.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
+import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
@@ -27,6 +28,8 @@ import { Membership } from './membership.ts'
 import { NodePresence } from './node-presence.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import { PeerRegistry } from './peer-registry.ts'
+import { Quality } from './quality.ts'
+import { createQualityMetrics } from './quality-metrics.ts'
 import { RawServer } from './raw/raw-server.ts'
 import { RecentMessages } from './recent-messages.ts'
 import { Relay } from './relay.ts'
@@ -70,8 +73,12 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
+  const quality = new Quality(
+    new ConnectionReports(redis, config.redis.keyPrefix),
+    createQualityMetrics(metricsRegistry),
+  )
   const known = new KnownCalls({ registry, calls, store, log })
-  const control = new ControlEvents({ registry, known, store, calls, log })
+  const control = new ControlEvents({ registry, known, store, quality, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
     store,
@@ -92,7 +99,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
       .restoreCall(call)
       .catch((error: Error) => log.debug({ callId: call.id, err: error.message }, 'call not restored'))
   }
-  const signaling = new Signaling({ registry, membership, relay, recent, delivery, store, metrics, onForgotten })
+  const signaling = new Signaling({ registry, membership, relay, recent, delivery, quality, metrics, onForgotten })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),

@@ -14,13 +14,13 @@ import {
 } from '../core/protocol/signaling.ts'
 import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
-import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Incoming, Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import type { Quality } from './quality.ts'
 import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
 import { packBody } from './relayed-body.ts'
@@ -32,7 +32,7 @@ export interface SignalingDeps {
   relay: Relay
   recent: RecentMessages
   delivery: Delivery
-  store: RoomStore
+  quality: Quality
   metrics: GatewayMetrics
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
@@ -120,10 +120,7 @@ export class Signaling {
   }
 
   #report(peer: Peer, call: LocalCall, incoming: Incoming, message: ConnectionStateMessage): void {
-    const status = message.state === 'failed' ? 'disconnected' : message.state
-    this.#deps.store.setConnectionStatus(call.id, peer.side, status).catch(() => {
-      // The status is a convenience of GET status; it is reported anew with the next change.
-    })
+    this.#deps.quality.report(peer, call, message)
     if (message.state === 'failed') {
       const body = { type: 'error', ...errorBody(new AppError('WEBRTC_CONNECTION_FAILED'), randomUUID()) }
       this.#submit(peer, call, { type: 'error', json: JSON.stringify(body) }, message.id, incoming)

@@ -7,8 +7,8 @@
  *     inbox:<node>        channel: number, then items (core/rooms/inbox.ts)
  *     calls:<node>        set    calls with a connection on the node
  *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
- *                                of a side, sa/sb connection status, pv version of who is present, bytes of the log, ca/cb
- *                                the only connection of a side that has sent ('*' several), ix whether all ids are in
+ *                                of a side, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
+ *                                of the log, ca/cb the only connection of a side that has sent ('*' several), ix whether all ids are in
  *                                ids, x when the expiries were put off last; 5 min
  *     roster:<call>       hash   connection -> <side>|<node>; 5 min, refreshed by the node
  *     log:<call>          list   <side>|<number>|<previous>|<side of sender><dedupe id>|<body>; 2 min after the last

@@ -65,6 +65,7 @@ export interface ConnectionStateMessage {
   call_id: string
   user_id: string
   state: 'connecting' | 'connected' | 'disconnected' | 'failed'
+  /** Anything a client may send; the gateway reads what it knows of it (gateway/connection-stats.ts). */
   stats?: Record<string, unknown>
   id?: string | number
 }

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import { within } from '../platform/redis.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
-import type { CallStatusMessage } from '../protocol/signaling.ts'
+import type { CallStatusMessage, CallType } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
 import { type RelayRequest, type RelayResult, readResult, relayArguments } from './relay-words.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
@@ -21,6 +21,8 @@ export interface Seat {
 export interface RoomFacts {
   caller_id: string
   callee_id: string
+  /** Absent where an older node wrote it. */
+  call_type?: CallType
   status: CallStatusMessage
 }
 
@@ -148,11 +150,6 @@ export class RoomStore {
   async beat(): Promise<{ known: boolean; inboxNumber: number }> {
     const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as number[]
     return { known: reply[0] === 1, inboxNumber: Number(reply[1]) }
-  }
-
-  /** What a client reports of its peer connection, for `connection_status`. */
-  async setConnectionStatus(callId: string, side: Side, status: string): Promise<void> {
-    await this.#redis.hset(this.keys.room(callId), `s${side}`, status)
   }
 
   /** Keeps what the room should say of its call. */

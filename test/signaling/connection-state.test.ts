@@ -29,13 +29,14 @@ describe('connection-state', () => {
         }
       })
 
-      it('failed tells the other peer WEBRTC_CONNECTION_FAILED, and nobody else', async () => {
+      it('failed tells the other user on every node and transport, and nobody else', async () => {
         const call = await newCall(cluster)
-        const { caller, callee } = await joinBoth(call, { caller: kind })
+        const { caller, callee } = await joinBoth(call, { caller: kind, callee: kind === 'raw' ? 'socketio' : 'raw' })
         const further = await call.callee.joinAs(kind, { at: 0 })
 
         caller.send(caller.stateMessage('failed'))
 
+        expect([callee.kind, further.kind]).to.have.members([...PEER_KINDS])
         for (const peer of [callee, further]) {
           const message = await peer.next('error')
           expect(message.error.code).to.equal('WEBRTC_CONNECTION_FAILED')
