@@ -57,6 +57,12 @@ export function createGatewayMetrics(registry: Registry) {
       help: 'Replays after which a client was told that messages may be missing.',
       registers,
     }),
+    iceServers: new Counter({
+      name: 'signaling_ice_servers_sent_total',
+      help: 'ICE servers sent to peers, by cause (request, refresh).',
+      labelNames: ['cause'],
+      registers,
+    }),
     resumes: new Counter({
       name: 'signaling_resumes_total',
       help: 'Handshakes with since, by whether everything was recovered.',

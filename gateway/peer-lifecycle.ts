@@ -5,6 +5,7 @@ import { CLOSE } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { Admission, Handshakes } from './handshake.ts'
+import type { IceRefresh } from './ice-refresh.ts'
 import { type Membership, seatOf } from './membership.ts'
 import { Peer, type Transport } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
@@ -18,6 +19,7 @@ interface LifecycleDeps {
   handshakes: Handshakes
   membership: Membership
   signaling: Signaling
+  iceRefresh: IceRefresh
   store: RoomStore
   metrics: GatewayMetrics
   /** Users whose connection ended, for `last_seen`. */
@@ -77,6 +79,7 @@ export class PeerLifecycle {
     peer.closedCleanly = clean
     clearTimeout(this.#expiries.get(peer))
     this.#expiries.delete(peer)
+    this.#deps.iceRefresh.forget(peer)
     const call = peer.callId === undefined ? undefined : registry.calls.get(peer.callId)
     registry.remove(peer)
     handshakes.giveBack(admission)

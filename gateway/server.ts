@@ -22,6 +22,7 @@ import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
 import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
+import { IceRefresh } from './ice-refresh.ts'
 import { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 import { Membership } from './membership.ts'
@@ -77,6 +78,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     new ConnectionReports(redis, config.redis.keyPrefix),
     createQualityMetrics(metricsRegistry),
   )
+  const iceRefresh = new IceRefresh(config.ice, metrics)
   const known = new KnownCalls({ registry, calls, store, log })
   const control = new ControlEvents({ registry, known, store, quality, calls, log })
   const node: NodePresence = new NodePresence({
@@ -99,7 +101,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
       .restoreCall(call)
       .catch((error: Error) => log.debug({ callId: call.id, err: error.message }, 'call not restored'))
   }
-  const signaling = new Signaling({ registry, membership, relay, recent, delivery, quality, metrics, onForgotten })
+  const reports = { quality, iceRefresh }
+  const signaling = new Signaling({ registry, membership, relay, recent, delivery, metrics, onForgotten, ...reports })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
@@ -111,7 +114,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     log,
   })
   const onGone = (userId: string) => lastSeen.gone(userId)
-  const lifecycle = new PeerLifecycle({ registry, handshakes, membership, signaling, store, metrics, onGone, log })
+  const seats = { registry, handshakes, membership, signaling, iceRefresh }
+  const lifecycle = new PeerLifecycle({ ...seats, store, metrics, onGone, log })
 
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
   http.keepAliveTimeout = KEEP_ALIVE_MS

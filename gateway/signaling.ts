@@ -16,6 +16,7 @@ import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { IceRefresh } from './ice-refresh.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Incoming, Peer } from './peer.ts'
@@ -33,6 +34,7 @@ export interface SignalingDeps {
   recent: RecentMessages
   delivery: Delivery
   quality: Quality
+  iceRefresh: IceRefresh
   metrics: GatewayMetrics
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
@@ -75,6 +77,7 @@ export class Signaling {
     if (peer.roomState !== 'joined') throw new AppError('SIGNALING_ERROR', 'Join the room first')
     if (message.type === 'leave-room') return this.#leave(peer, call, incoming, message.id)
     if (message.type === 'connection-state') return this.#report(peer, call, incoming, message)
+    if (message.type === 'ice-servers') return this.#sendIceServers(peer, incoming, message.id)
     if (!isSameId(message.to, call.otherUser(peer.side)))
       throw new AppError('FORBIDDEN', 'to is not the other participant of the call', { details: { field: 'to' } })
     this.#relay(peer, call, incoming, message)
@@ -127,6 +130,11 @@ export class Signaling {
       return
     }
     this.#acknowledge(peer, incoming, message.id, formatSeq(peer.epoch, peer.delivered))
+  }
+
+  #sendIceServers(peer: Peer, incoming: Incoming, id: string | number | undefined): void {
+    this.#deps.iceRefresh.asked(peer)
+    this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch, peer.delivered))
   }
 
   #relay(peer: Peer, call: LocalCall, incoming: Incoming, message: RelayedMessage): void {

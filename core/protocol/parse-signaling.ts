@@ -51,6 +51,7 @@ function faultOf(message: Record<string, unknown>): ShapeFault | undefined {
       return relayFault(message) ?? textFault(message, 'sdp')
     case 'join-room':
     case 'leave-room':
+    case 'ice-servers':
       return uuidFault(message, 'call_id', 'user_id')
     case 'connection-state':
       return uuidFault(message, 'call_id', 'user_id') ?? stateFault(message)

@@ -69,10 +69,22 @@ export interface ConnectionStateMessage {
   stats?: Record<string, unknown>
   id?: string | number
 }
+/** Additive: asks for TURN credentials, now and whenever they are about to end. */
+export interface IceServersRequestMessage {
+  type: 'ice-servers'
+  call_id: string
+  user_id: string
+  id?: string | number
+}
 
 /** The messages that are relayed, unread, to the other participant. */
 export type RelayedMessage = OfferMessage | AnswerMessage | CandidateMessage
-export type ClientMessage = JoinRoomMessage | LeaveRoomMessage | RelayedMessage | ConnectionStateMessage
+export type ClientMessage =
+  | JoinRoomMessage
+  | LeaveRoomMessage
+  | RelayedMessage
+  | ConnectionStateMessage
+  | IceServersRequestMessage
 export type ClientMessageType = ClientMessage['type']
 
 export interface UserJoinedMessage {
@@ -116,6 +128,13 @@ export interface IceServer {
   username?: string
   credential?: string
 }
+/** Additive: only for connections that asked for it, once on request and again before the credentials end. */
+export interface IceServersMessage {
+  type: 'ice-servers'
+  call_id: string
+  iceServers: IceServer[]
+  ttl_seconds: number
+}
 /** Additive: the message `id` would now survive the loss of the node. */
 export interface AckMessage {
   type: 'ack'
@@ -141,6 +160,7 @@ export type ServerMessage =
   | UserLeftMessage
   | CallStatusMessage
   | IncomingCallMessage
+  | IceServersMessage
   | AckMessage
   | ResumedMessage
   | ErrorMessage
