@@ -10,6 +10,8 @@ export interface ClusterDescription {
   workers: Omit<DescribedServer, 'port'>[]
   redis: { pid: number | null; port: number }
   postgres: { pid: number | null; url: string }
+  /** Null where it was not asked for. */
+  turn: { pid: number | null; port: number } | null
 }
 
 interface DescribedServer {

@@ -84,6 +84,7 @@ export class ClusterLifecycle {
       workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
       redis: { pid: this.redis?.pid ?? null, port: this.redis?.port ?? portOf(this.options.redisUrl, 6379) },
       postgres: { pid: this.postgres?.pid ?? null, url: this.postgres?.url ?? this.options.databaseUrl ?? '' },
+      turn: this.turn ? { pid: this.turn.pid, port: this.turn.port } : null,
     }
   }
 

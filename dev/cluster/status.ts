@@ -14,7 +14,7 @@ export async function status(runDir: string): Promise<boolean> {
     console.log('nothing runs here')
     return false
   }
-  const { edge, gateways, api, workers, redis, postgres } = description
+  const { edge, gateways, api, workers, redis, postgres, turn } = description
   const members = [...gateways, ...api, ...workers.map((worker) => ({ ...worker, port: 0 }))]
   const states = await Promise.all(
     members.map(({ metrics_port }) => stateOf(`http://127.0.0.1:${metrics_port}/health/ready`)),
@@ -28,6 +28,7 @@ export async function status(runDir: string): Promise<boolean> {
   }
   printLine('redis', redis.pid, `port ${redis.port}`, '')
   printLine('postgres', postgres.pid, `port ${new URL(postgres.url).port || 5432}`, '')
+  if (turn) printLine('turn', turn.pid, `port ${turn.port}`, '')
   return states.every((state) => state === 'ready')
 }
 

@@ -16,10 +16,13 @@ export interface TurnServerOptions {
   runDir?: string
   restart?: boolean
   log?: ProcessHome['log']
+  onChange?: () => void
 }
 
 export interface TurnServer {
   readonly port: number
+  /** Null while it is down. */
+  readonly pid: number | null
   /** What it says of itself in challenges; credentials are bound to it. */
   readonly realm: string
   /** The product's configuration for it. */
@@ -46,7 +49,7 @@ export async function startTurnServer(options: TurnServerOptions = {}): Promise<
   writeFileSync(file, await configuration(port, secrets, runDir.path), { mode: 0o600 })
   const server = new SupervisedProcess(
     { name: 'turn', command: tool.path, args: ['-c', file], env: { ...process.env, ...tool.env } },
-    { runDir: runDir.path, restart: options.restart ?? true, log: options.log },
+    { runDir: runDir.path, restart: options.restart ?? true, log: options.log, onChange: options.onChange },
   )
   const stop = async () => {
     await server.stop(STOP_DEADLINE_MS)
@@ -65,7 +68,15 @@ export async function startTurnServer(options: TurnServerOptions = {}): Promise<
     throw error
   }
   const env = { TURN_URLS: `turn:127.0.0.1:${port}?transport=udp`, TURN_SECRET: secrets.join(',') }
-  return { port, realm: REALM, env, stop }
+  return {
+    port,
+    realm: REALM,
+    env,
+    get pid() {
+      return server.pid
+    },
+    stop,
+  }
 }
 
 /** Loopback peers are refused by default, and rightly so: here both ends of the call are on this machine. */

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import type { IceServersResponse } from '../../core/protocol/http.ts'
 import type { ClusterDescription } from '../../dev/cluster/description.ts'
 import { findFreePort } from '../../dev/cluster/ports.ts'
 import { startPostgres } from '../../dev/cluster/postgres.ts'
@@ -23,8 +24,8 @@ function describedIn({ path }: CheckoutCopy): ClusterDescription {
   return JSON.parse(readFileSync(join(path, '.run', 'cluster.json'), 'utf8')) as ClusterDescription
 }
 
-function pidsOf({ edge, gateways, api, workers, redis, postgres }: ClusterDescription): number[] {
-  return [edge, ...gateways, ...api, ...workers, redis, postgres].map((part) => part?.pid ?? 0)
+function pidsOf({ edge, gateways, api, workers, redis, postgres, turn }: ClusterDescription): number[] {
+  return [edge, ...gateways, ...api, ...workers, redis, postgres, ...(turn ? [turn] : [])].map((part) => part?.pid ?? 0)
 }
 
 async function expectNothingLeft(checkout: CheckoutCopy, pids: number[]): Promise<void> {
@@ -156,6 +157,24 @@ describe('make up', function () {
     expect(described.redis).to.deep.equal({ pid: null, port: redis.port })
     expect(response.status).to.equal(200)
     expect(survived).to.equal(true)
+  })
+
+  it('starts a TURN server where it is asked for one, which the API knows', async () => {
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TURN: '1' })
+    await running.printed('ready: ')
+    const described = describedIn(checkout)
+    const token = (await checkout.makeToEnd('token')).output.trim()
+    const url = `http://localhost:${port}/api/v1/webrtc/ice-servers`
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
+    const { iceServers } = (await response.json()) as IceServersResponse
+    const { output } = await checkout.makeToEnd('status')
+
+    await checkout.makeToEnd('down')
+
+    expect(iceServers.at(-1)?.urls).to.deep.equal([`turn:127.0.0.1:${described.turn?.port}?transport=udp`])
+    expect(iceServers.at(-1)?.credential).to.be.a('string')
+    expect(output).to.match(new RegExp(`^turn +pid ${described.turn?.pid} +port ${described.turn?.port}$`, 'm'))
+    await expectNothingLeft(checkout, pidsOf(described))
   })
 
   it('gives up a start on Ctrl-C without leaving anything', async () => {
