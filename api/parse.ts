@@ -31,6 +31,8 @@ const initiateBody = z.object({
 
 const answerBody = z.object({ user_id: uuid, device_id: deviceId.nullish() })
 
+const ringingBody = z.object({ user_id: uuid.nullish() })
+
 const endBody = z.object({
   user_id: uuid.nullish(),
   reason: z
@@ -76,6 +78,11 @@ export function parseAnswer(request: Request) {
 export function parseEnd(request: Request) {
   const body = read(endBody, contextOf(request).body === undefined ? {} : parseJson(request))
   return { userId: body.user_id ?? undefined, reason: body.reason ?? ('user_hangup' as const) }
+}
+
+/** The body is optional: undefined where it names nobody. */
+export function parseRinging(request: Request): string | undefined {
+  return read(ringingBody, contextOf(request).body === undefined ? {} : parseJson(request)).user_id ?? undefined
 }
 
 export function parsePresence(request: Request) {

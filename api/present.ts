@@ -1,6 +1,16 @@
 /** The only place that shapes response bodies: snake_case, UTC in ISO 8601, whole seconds. */
-import { type Call, durationSeconds, type HistoryEntry, isLive, signalingUrl, startedAt } from '../core/calls/call.ts'
+import {
+  type Call,
+  durationSeconds,
+  type HistoryEntry,
+  isLive,
+  ringStateOf,
+  signalingUrl,
+  startedAt,
+} from '../core/calls/call.ts'
+import type { StoredCall } from '../core/calls/call-store.ts'
 import type { HistoryPage, HistoryQuery } from '../core/calls/history-store.ts'
+import type { Confirmed } from '../core/calls/ring-receipts.ts'
 import type { Presence, PresenceUpdate } from '../core/presence/presence-service.ts'
 import type {
   ActiveCallsResponse,
@@ -12,6 +22,7 @@ import type {
   PresenceCheckResponse,
   PresenceResponse,
   PresenceUpdateResponse,
+  RingingResponse,
 } from '../core/protocol/http.ts'
 import type { ConnectionStatus, ParticipantRole } from '../core/protocol/signaling.ts'
 
@@ -23,6 +34,16 @@ export function presentInitiated(call: Call, publicUrl: string): InitiateRespons
     signaling_url: signalingUrl(publicUrl, call.id),
     created_at: call.createdAt.toISOString(),
     expires_at: call.ringExpiresAt.toISOString(),
+  }
+}
+
+export function presentRinging({ call, serverTime }: Confirmed): RingingResponse {
+  return {
+    call_id: call.id,
+    status: 'connecting',
+    ring_state: 'ringing',
+    expires_at: call.ringExpiresAt.toISOString(),
+    server_time: serverTime.toISOString(),
   }
 }
 
@@ -46,7 +67,11 @@ export function presentEnded(call: Call): EndResponse {
 export type ConnectionStatuses = Partial<Record<ParticipantRole, ConnectionStatus>>
 
 /** `connections` is undefined where the rooms cannot be asked: see `connectionOf`. */
-export function presentStatus(call: Call, connections: ConnectionStatuses | undefined, now: Date): CallStatusResponse {
+export function presentStatus(
+  call: StoredCall,
+  connections: ConnectionStatuses | undefined,
+  now: Date,
+): CallStatusResponse {
   return {
     call_id: call.id,
     status: call.status,
@@ -59,9 +84,19 @@ export function presentStatus(call: Call, connections: ConnectionStatuses | unde
       connection_status: connectionOf(call, connections, participant.role),
     })),
     version: call.version,
-    ...(call.status === 'connecting' ? { expires_at: call.ringExpiresAt.toISOString() } : {}),
+    ...ringOf(call),
     ...(call.endedAt === null ? {} : { ended_at: call.endedAt.toISOString() }),
     ...(call.endReason === null ? {} : { end_reason: call.endReason }),
+  }
+}
+
+/** What a device needs to know before it rings: how long still, by the same clock, and whether another one does. */
+function ringOf(call: StoredCall): Pick<CallStatusResponse, 'server_time' | 'ring_state' | 'expires_at'> {
+  const ringState = ringStateOf(call)
+  return {
+    server_time: call.readAt.toISOString(),
+    ...(call.status === 'connecting' ? { expires_at: call.ringExpiresAt.toISOString() } : {}),
+    ...(ringState === undefined ? {} : { ring_state: ringState }),
   }
 }
 
@@ -88,7 +123,7 @@ function participantsOf(call: Call): AnswerResponse['participants'] {
 }
 
 /** A user has at most one live call; the contract's list keeps its form. */
-export function presentActive(call: Call | undefined, userId: string): ActiveCallsResponse {
+export function presentActive(call: StoredCall | undefined, userId: string): ActiveCallsResponse {
   if (call === undefined || (call.status !== 'connecting' && call.status !== 'active')) return { active_calls: [] }
   return {
     active_calls: [
@@ -98,6 +133,8 @@ export function presentActive(call: Call | undefined, userId: string): ActiveCal
         status: call.status,
         other_participants: [call.callerId === userId ? call.calleeId : call.callerId],
         started_at: startedAt(call).toISOString(),
+        initiated_by: call.callerId,
+        ...ringOf(call),
       },
     ],
   }

@@ -4,7 +4,7 @@
  */
 import { type Call, isLive } from '../core/calls/call.ts'
 import type { Logger } from '../core/platform/logger.ts'
-import type { CallChanged, CallRinging } from '../core/protocol/cluster-events.ts'
+import type { CallChanged } from '../core/protocol/cluster-events.ts'
 import { isUuid } from '../core/protocol/ids.ts'
 import { type CallStatusMessage, CLOSE } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
@@ -14,6 +14,7 @@ import type { Peer } from './peer.ts'
 import { isElsewhere } from './peer-lifecycle.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 import type { Quality } from './quality.ts'
+import type { Rings } from './rings.ts'
 
 /** Calls a user channel was told of that are remembered, to hold back an older status that comes late. */
 const VERSIONS_KEPT = 64
@@ -26,6 +27,7 @@ interface ControlDeps {
   known: KnownCalls
   store: RoomStore
   quality: Quality
+  rings: Rings
   calls: { find(callId: string): Promise<Call | undefined> }
   log: Logger
 }
@@ -51,11 +53,6 @@ export class ControlEvents {
     this.#deps.known.update(message)
   }
 
-  onRinging(event: CallRinging): void {
-    if (!isUuid(event?.callee_id) || event.message?.type !== 'incoming-call') return
-    for (const channel of this.#deps.registry.channelsOf(event.callee_id)) channel.send(event.message)
-  }
-
   #apply(call: LocalCall): void {
     if (call.over) this.#deps.quality.over(call)
     for (const peer of [...call.peers]) {
@@ -68,23 +65,30 @@ export class ControlEvents {
     })
   }
 
-  /** Events may have passed by: reads the state of every call of this node from Postgres until it could be read. */
+  /**
+   * Events may have passed by: reads the state of every call of this node from Postgres until it could be read, also of
+   * those that only user channels have heard of, and rings for what rings by now.
+   */
   async rereadAll(): Promise<void> {
     this.#deps.known.forget()
-    const calls = [...this.#deps.registry.calls.values()]
-    for (let at = 0; at < calls.length; at += READ_CONCURRENCY)
-      await Promise.all(calls.slice(at, at + READ_CONCURRENCY).map((call) => this.#reread(call)))
+    const { registry, rings } = this.#deps
+    rings.lookUpAll()
+    const ids = new Set(registry.calls.keys())
+    for (const channel of registry.channels()) for (const id of channel.versions.keys()) ids.add(id)
+    const live = [...ids].filter((id) => isLive(registry.newestStatus(id) ?? { status: 'connecting' }))
+    for (let at = 0; at < live.length; at += READ_CONCURRENCY)
+      await Promise.all(live.slice(at, at + READ_CONCURRENCY).map((callId) => this.#reread(callId)))
   }
 
-  async #reread(call: LocalCall): Promise<void> {
-    while (!this.#closed && call.peers.size > 0) {
+  async #reread(callId: string): Promise<void> {
+    while (!this.#closed) {
       try {
-        const found = await this.#deps.calls.find(call.id)
+        const found = await this.#deps.calls.find(callId)
         if (found === undefined) return
         this.onChanged({ caller_id: found.callerId, callee_id: found.calleeId, message: statusMessage(found) })
         return
       } catch (error) {
-        this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'call not readable yet')
+        this.#deps.log.debug({ callId, err: (error as Error).message }, 'call not readable yet')
         await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS))
       }
     }

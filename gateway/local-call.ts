@@ -1,5 +1,6 @@
 /** What this node knows of a call that has a connection here: its two users, its state, and its peers. */
 import { type Call, isLive } from '../core/calls/call.ts'
+import { callChanged } from '../core/calls/call-messages.ts'
 import type { CallStatusMessage, CallType } from '../core/protocol/signaling.ts'
 import { otherSide, type Side } from '../core/rooms/room.ts'
 import type { RoomFacts } from '../core/rooms/room-store.ts'
@@ -86,13 +87,5 @@ export class LocalCall {
 
 /** The contract's "Call Status Update" for a call as it stands in Postgres. */
 export function statusMessage(call: Call): CallStatusMessage {
-  return {
-    type: 'call-status',
-    call_id: call.id,
-    status: call.status,
-    timestamp: (call.endedAt ?? call.answeredAt ?? call.createdAt).toISOString(),
-    version: call.version,
-    ...(call.endReason === null ? {} : { end_reason: call.endReason }),
-    ...(call.answeredByDevice === null ? {} : { answered_by_device: call.answeredByDevice }),
-  }
+  return callChanged(call).message
 }

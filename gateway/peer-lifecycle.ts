@@ -9,6 +9,7 @@ import type { IceRefresh } from './ice-refresh.ts'
 import { type Membership, seatOf } from './membership.ts'
 import { Peer, type Transport } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import type { Rings } from './rings.ts'
 import type { Signaling } from './signaling.ts'
 
 /** `setTimeout` takes at most 2^31 - 1 ms; a token that outlives that closes with the process. */
@@ -22,6 +23,7 @@ interface LifecycleDeps {
   iceRefresh: IceRefresh
   store: RoomStore
   metrics: GatewayMetrics
+  rings: Rings
   /** Users whose connection ended, for `last_seen`. */
   onGone(userId: string): void
   log: Logger
@@ -45,6 +47,7 @@ export class PeerLifecycle {
     if (call === undefined) {
       registry.addChannel(peer)
       this.#expireWithToken(peer)
+      this.#deps.rings.lookUp(peer)
       return peer
     }
     peer.callId = call.id

@@ -40,6 +40,16 @@ export class PeerRegistry {
     return this.#channels.get(userId) ?? []
   }
 
+  /** Every user channel of this node. */
+  *channels(): Iterable<Peer> {
+    for (const channels of this.#channels.values()) yield* channels
+  }
+
+  /** The newest state of a call that passed by; undefined for one that has had no change, or not lately. */
+  newestStatus(callId: string): CallStatusMessage | undefined {
+    return this.calls.get(callId)?.status ?? this.#recent.get(callId)
+  }
+
   /** Remembers a status for a call that nobody here is connected to yet. */
   rememberStatus(status: CallStatusMessage): void {
     this.#recent.delete(status.call_id)

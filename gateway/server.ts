@@ -15,6 +15,7 @@ import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
+import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
 import { Drain } from './drain.ts'
@@ -34,6 +35,7 @@ import { createQualityMetrics } from './quality-metrics.ts'
 import { RawServer } from './raw/raw-server.ts'
 import { RecentMessages } from './recent-messages.ts'
 import { Relay } from './relay.ts'
+import { Rings } from './rings.ts'
 import { RoomRecord } from './room-record.ts'
 import { Signaling } from './signaling.ts'
 import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketio-server.ts'
@@ -74,13 +76,14 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
+  const rings = new Rings({ registry, calls, log })
   const quality = new Quality(
     new ConnectionReports(redis, config.redis.keyPrefix),
     createQualityMetrics(metricsRegistry),
   )
   const iceRefresh = new IceRefresh(config.ice, metrics)
   const known = new KnownCalls({ registry, calls, store, log })
-  const control = new ControlEvents({ registry, known, store, quality, calls, log })
+  const control = new ControlEvents({ registry, known, store, quality, rings, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
     store,
@@ -101,8 +104,13 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
       .restoreCall(call)
       .catch((error: Error) => log.debug({ callId: call.id, err: error.message }, 'call not restored'))
   }
+  const channel = new ChannelMessages({
+    calls,
+    refuse: (peer, error, incoming) => signaling.refuse(peer, error, incoming),
+  })
   const reports = { quality, iceRefresh }
-  const signaling = new Signaling({ registry, membership, relay, recent, delivery, metrics, onForgotten, ...reports })
+  const rooms = { registry, membership, relay, recent, delivery }
+  const signaling = new Signaling({ ...rooms, channel, metrics, onForgotten, ...reports })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
@@ -115,7 +123,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   })
   const onGone = (userId: string) => lastSeen.gone(userId)
   const seats = { registry, handshakes, membership, signaling, iceRefresh }
-  const lifecycle = new PeerLifecycle({ ...seats, store, metrics, onGone, log })
+  const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
 
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
   http.keepAliveTimeout = KEEP_ALIVE_MS
@@ -124,7 +132,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))
   io.on('call-changed', (event) => control.onChanged(event))
-  io.on('call-ringing', (event) => control.onRinging(event))
+  io.on('call-ringing', (event) => rings.onRinging(event))
   // The adapter's channels may have been interrupted where the inbox's was not.
   adapterSubscriber.on('close', () => known.forget())
   adapterSubscriber.on('resubscribed', () => void control.rereadAll())
@@ -145,7 +153,10 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   shutdown.add('write what postgres must know', () =>
     giveUpAfter(FAREWELL_MS, Promise.all([record.close(), lastSeen.stop()])),
   )
-  shutdown.add('close sockets', () => closeSockets(io, raw, control, sockets))
+  shutdown.add('close sockets', () => {
+    rings.close()
+    return closeSockets(io, raw, control, sockets)
+  })
   shutdown.add('close subscriptions', () => {
     for (const client of [subscriber, adapterSubscriber, adapterPublisher]) client.disconnect()
   })

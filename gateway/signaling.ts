@@ -14,6 +14,7 @@ import {
 } from '../core/protocol/signaling.ts'
 import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
+import type { ChannelMessages } from './channel-messages.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { IceRefresh } from './ice-refresh.ts'
@@ -30,6 +31,7 @@ import { Submission } from './submission.ts'
 export interface SignalingDeps {
   registry: PeerRegistry
   membership: Membership
+  channel: ChannelMessages
   relay: Relay
   recent: RecentMessages
   delivery: Delivery
@@ -70,9 +72,10 @@ export class Signaling {
     }
     this.#deps.metrics.received.count(message.type, peer.transport.kind)
     const call = peer.callId === undefined ? undefined : this.#deps.registry.calls.get(peer.callId)
-    if (call === undefined) throw new AppError('SIGNALING_ERROR', 'A user channel takes no messages')
+    if (call === undefined) return this.#deps.channel.receive(peer, message, incoming)
     if (call.over) throw new AppError('CALL_ALREADY_ENDED')
     checkIds(peer, call, message)
+    if (message.type === 'ringing') throw new AppError('SIGNALING_ERROR', 'Send ringing over a user channel')
     if (message.type === 'join-room') return this.#join(peer, call, incoming, message.id)
     if (peer.roomState !== 'joined') throw new AppError('SIGNALING_ERROR', 'Join the room first')
     if (message.type === 'leave-room') return this.#leave(peer, call, incoming, message.id)
@@ -184,7 +187,8 @@ export class Signaling {
     const fault = error instanceof AppError ? error : new AppError('INTERNAL_ERROR')
     this.#deps.metrics.errors.inc({ code: fault.code })
     const body = errorBody(fault, randomUUID())
-    const close = closeWith ?? (fault.code === 'CALL_ALREADY_ENDED' ? CLOSE.CALL_OVER : undefined)
+    const ended = fault.code === 'CALL_ALREADY_ENDED' && peer.callId !== undefined
+    const close = closeWith ?? (ended ? CLOSE.CALL_OVER : undefined)
     incoming?.ack?.({ ok: false, error: body.error })
     if (incoming?.ack === undefined || close !== undefined) {
       const ref = (incoming?.value as { id?: unknown } | null | undefined)?.id

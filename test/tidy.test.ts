@@ -213,7 +213,7 @@ describe('The documents', () => {
     const types = new Set([...read('core/protocol/signaling.ts').matchAll(/\btype: '([a-z-]+)'/g)].map(([, t]) => t))
     const { components } = parse(read('docs/asyncapi.yaml')) as { components: { messages: object } }
 
-    expect(types.size).to.equal(14)
+    expect(types.size).to.equal(15)
     expect(Object.keys(components.messages)).to.have.members([...types])
     for (const type of types) expect(protocol).to.match(new RegExp(`^### .*\\b${type}\\b`, 'm'))
   })

@@ -12,6 +12,7 @@ import { leftoverEvents } from './sweeps/leftover-events.ts'
 import { reconnectGraces } from './sweeps/reconnect-graces.ts'
 import { rollCall } from './sweeps/roll-call.ts'
 import { unansweredCalls } from './sweeps/unanswered-calls.ts'
+import { unreachableCallees } from './sweeps/unreachable-callees.ts'
 import { upkeep } from './sweeps/upkeep.ts'
 
 export interface Worker {
@@ -40,6 +41,7 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
     [
       { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
       unansweredCalls(calls, sweepIntervalMs),
+      unreachableCallees(calls, sweepIntervalMs),
       abandonedCalls(calls, contact, sweepIntervalMs),
       deadNodes(keeper, calls, contact, sweepIntervalMs),
       reconnectGraces(keeper, sweepIntervalMs),

@@ -14,6 +14,7 @@ import {
   parseInitiate,
   parseJson,
   parsePathId,
+  parseRinging,
 } from '../parse.ts'
 import {
   presentActive,
@@ -21,6 +22,7 @@ import {
   presentEnded,
   presentHistory,
   presentInitiated,
+  presentRinging,
   presentStatus,
 } from '../present.ts'
 import { assertMayActFor, contextOf, identityOf, mayActFor } from '../request-context.ts'
@@ -60,6 +62,13 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     // A backend's own device is not the device of the user for whom it answers.
     const device = deviceId ?? (identity.userId === userId ? identity.deviceId : undefined)
     response.json(presentAnswered(await calls.answer(callId, userId, device)))
+  }
+
+  async function ringing(request: Request, response: Response): Promise<void> {
+    const callId = parsePathId(request, 'call_id')
+    const userId = parseRinging(request) ?? identityOf(request).userId
+    await assertMayActIn(callId, request, userId)
+    response.json(presentRinging(await calls.rings.confirm(callId, userId)))
   }
 
   async function end(request: Request, response: Response): Promise<void> {
@@ -102,6 +111,7 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
   router.route(`${BASE_PATH}/calls/initiate`).post(authenticate, readBody, replayInitiate, limit('initiate'), initiate)
   router.route(`${BASE_PATH}/calls/:call_id`).delete(authenticate, readOptionalBody, limit(), end)
   router.route(`${BASE_PATH}/calls/:call_id/answer`).put(authenticate, readBody, limit(), answer)
+  router.route(`${BASE_PATH}/calls/:call_id/ringing`).post(authenticate, readOptionalBody, limit(), ringing)
   router.route(`${BASE_PATH}/calls/:call_id/status`).get(authenticate, limit(), status)
   router.route(`${BASE_PATH}/calls/user/:user_id/active`).get(authenticate, limit(), active)
   router.route(`${BASE_PATH}/calls/user/:user_id/history`).get(authenticate, limit('history'), history)

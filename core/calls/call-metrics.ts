@@ -1,14 +1,19 @@
 /** What operators see of calls. Labels have few values, never an id. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { CallStatus, CallType, EndReason } from '../protocol/signaling.ts'
-import type { Call } from './call.ts'
+import { type Call, ringStateOf } from './call.ts'
 
 /** From a quick "yes" to the longest ring; the default ring limit is 45 s. */
 const SETUP_BUCKETS_SECONDS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90]
 
+/** From an open user channel to a phone that a push message has woken. */
+const RING_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30]
+
 export class CallMetrics {
   readonly #initiated: Counter<'type'>
   readonly #answered: Counter
+  readonly #ring: Histogram
+  readonly #unreachable: Counter
   readonly #over: Counter<'status' | 'reason'>
   readonly #setup: Histogram
   readonly #outboxPending: Gauge
@@ -25,6 +30,17 @@ export class CallMetrics {
     this.#answered = new Counter({
       name: 'calls_answered_total',
       help: 'Calls answered through this process.',
+      registers,
+    })
+    this.#ring = new Histogram({
+      name: 'call_ring_seconds',
+      help: 'From the creation of a call to the first receipt of a device that rings.',
+      buckets: RING_BUCKETS_SECONDS,
+      registers,
+    })
+    this.#unreachable = new Counter({
+      name: 'calls_unreachable_total',
+      help: 'Calls whose callee no device has confirmed to ring within the limit.',
       registers,
     })
     this.#over = new Counter({
@@ -53,6 +69,12 @@ export class CallMetrics {
 
   initiated(type: CallType): void {
     this.#initiated.inc({ type })
+  }
+
+  /** Counts a receipt, or the lack of one. */
+  ringStateChanged(call: Call): void {
+    if (ringStateOf(call) === 'unreachable') this.#unreachable.inc()
+    else if (call.ringingAt !== null) this.#ring.observe((call.ringingAt.getTime() - call.createdAt.getTime()) / 1000)
   }
 
   /** Counts a transition that this process has performed. */

@@ -4,6 +4,9 @@ import type { Call } from './call.ts'
 
 type Time = Date | string
 
+/** Absent in a row that an older version has put into the outbox. */
+type LaterColumn = Time | null | undefined
+
 export interface CallRow {
   id: string
   status: CallStatus
@@ -19,6 +22,8 @@ export interface CallRow {
   version: number
   first_joined_at: Time | null
   peers_gone_since: Time | null
+  ringing_at: LaterColumn
+  unreachable_at: LaterColumn
 }
 
 export function callFromRow(row: CallRow): Call {
@@ -37,9 +42,11 @@ export function callFromRow(row: CallRow): Call {
     version: row.version,
     firstJoinedAt: dateOrNull(row.first_joined_at),
     peersGoneSince: dateOrNull(row.peers_gone_since),
+    ringingAt: dateOrNull(row.ringing_at),
+    unreachableAt: dateOrNull(row.unreachable_at),
   }
 }
 
-function dateOrNull(time: Time | null): Date | null {
-  return time === null ? null : new Date(time)
+function dateOrNull(time: LaterColumn): Date | null {
+  return time === null || time === undefined ? null : new Date(time)
 }

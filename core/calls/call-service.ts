@@ -10,7 +10,7 @@ import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { EndRequestReason } from '../protocol/http.ts'
 import type { CallStatus, CallType } from '../protocol/signaling.ts'
-import { asCreated, type Call, isLive, roleOf } from './call.ts'
+import { asCreated, type Call, isLive, ringStateOf, roleOf } from './call.ts'
 import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
 import type { CallEvents } from './call-events.ts'
 import { CallMetrics } from './call-metrics.ts'
@@ -20,6 +20,7 @@ import { withRetries } from './database-retry.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
 import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
 import { Outbox } from './outbox.ts'
+import { RingReceipts } from './ring-receipts.ts'
 
 /** Lost races before a request gives up; each means that another request has just changed the very same calls. */
 const ATTEMPTS = 5
@@ -43,6 +44,8 @@ export interface InitiateCommand {
 export class CallService {
   /** What a worker does when limits have passed. */
   readonly deadlines: CallDeadlines
+  /** Who is really rung, and what rings a user now. */
+  readonly rings: RingReceipts
   /** Events on their way; a worker publishes what others left over. Close it before the stores. */
   readonly outbox: Outbox
   readonly #db: Database
@@ -72,6 +75,13 @@ export class CallService {
       transitions: this.#transitions,
       rooms,
       onEnded: (from, change) => this.#transitioned(from, change),
+    })
+    this.rings = new RingReceipts({
+      db,
+      config,
+      store: this.#store,
+      deadlines: this.deadlines,
+      onChanged: (change) => this.#ringStateChanged(change),
     })
   }
 
@@ -165,17 +175,17 @@ export class CallService {
   }
 
   /** The call as it is written; a transition that is due is not applied. */
-  async find(callId: string): Promise<Call | undefined> {
+  async find(callId: string): Promise<StoredCall | undefined> {
     return withRetries(() => this.#store.find(callId), { repeatable: true })
   }
 
   /** @throws CALL_NOT_FOUND */
-  async require(callId: string): Promise<Call> {
+  async require(callId: string): Promise<StoredCall> {
     return this.#require(callId)
   }
 
   /** The one live call of a user, after a transition that is due was applied. */
-  async liveCallOf(userId: string): Promise<Call | undefined> {
+  async liveCallOf(userId: string): Promise<StoredCall | undefined> {
     const [call] = await this.#findLiveOf([userId])
     return call === undefined || (await this.deadlines.settle(call)) ? undefined : call
   }
@@ -220,6 +230,12 @@ export class CallService {
     this.#metrics.initiated(call.type)
     this.outbox.publishSoon(outboxId, 'call-ringing', call)
     return call
+  }
+
+  #ringStateChanged({ call, outboxId }: Change): void {
+    this.#log.debug({ callId: call.id, ringState: ringStateOf(call) }, 'ring state changed')
+    this.#metrics.ringStateChanged(call)
+    this.outbox.publishSoon(outboxId, 'call-changed', call)
   }
 
   #transitioned(from: CallStatus, { call, outboxId }: Change): Call {

@@ -7,12 +7,18 @@ export const CLOCK = `clock AS MATERIALIZED (SELECT date_trunc('milliseconds', c
 /** The named limits of a live call, as bindings. Milliseconds. */
 export interface CallLimits {
   ringMs: number
+  receiptMs: number
   setupMs: number
   lostMs: number
 }
 
 export function callLimits(config: Config['calls']): CallLimits {
-  return { ringMs: config.ringTimeoutMs, setupMs: config.setupTimeoutMs, lostMs: config.lostPeersTimeoutMs }
+  return {
+    ringMs: config.ringTimeoutMs,
+    receiptMs: config.unreachableAfterMs,
+    setupMs: config.setupTimeoutMs,
+    lostMs: config.lostPeersTimeoutMs,
+  }
 }
 
 /** The interval that a limit names. */

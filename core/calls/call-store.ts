@@ -8,7 +8,11 @@ import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
 export interface StoredCall extends Call {
   /** Its deadline has passed and it may be judged within a request. */
   overdue: boolean
+  /** Postgres' clock at the reading. */
+  readAt: Date
 }
+
+type StoredRow = CallRow & { overdue: boolean; read_at: Date }
 
 /**
  * An unanswered ring is judged by its deadline alone. An active call waits a worker's lease (8 s) after a start of
@@ -16,6 +20,9 @@ export interface StoredCall extends Call {
  */
 const OVERDUE = `coalesce(calls.deadline_at <= clock_timestamp() AND (calls.status = 'connecting'
   OR pg_postmaster_start_time() <= clock_timestamp() - interval '8 seconds'), false) AS overdue`
+
+/** The columns of a {@link StoredRow}. */
+const STORED = `calls.*, ${OVERDUE}, date_trunc('milliseconds', clock_timestamp()) AS read_at`
 
 export class CallStore {
   readonly #db: Database
@@ -27,19 +34,29 @@ export class CallStore {
   }
 
   async find(callId: string): Promise<StoredCall | undefined> {
-    const { rows } = await this.#db.raw<{ rows: (CallRow & { overdue: boolean })[] }>(
-      `SELECT calls.*, ${OVERDUE} FROM calls WHERE id = :callId`,
-      { callId },
-    )
+    const { rows } = await this.#db.raw<{ rows: StoredRow[] }>(`SELECT ${STORED} FROM calls WHERE id = :callId`, {
+      callId,
+    })
     return rows.map(storedCall)[0]
   }
 
   /** The live calls of any of these users, each once. */
   async findLiveOf(userIds: string[]): Promise<StoredCall[]> {
-    const { rows } = await this.#db.raw<{ rows: (CallRow & { overdue: boolean })[] }>(
-      `SELECT calls.*, ${OVERDUE} FROM calls
+    const { rows } = await this.#db.raw<{ rows: StoredRow[] }>(
+      `SELECT ${STORED} FROM calls
        WHERE id IN (SELECT call_id FROM live_participants WHERE user_id = ANY (:userIds))`,
       { userIds },
+    )
+    return rows.map(storedCall)
+  }
+
+  /** The calls that ring any of these users now: connecting, and not overdue. */
+  async findRingingAt(calleeIds: string[]): Promise<StoredCall[]> {
+    const { rows } = await this.#db.raw<{ rows: StoredRow[] }>(
+      `SELECT ${STORED} FROM live_participants AS live JOIN calls ON calls.id = live.call_id
+       WHERE live.user_id = ANY (:calleeIds) AND calls.callee_id = live.user_id
+         AND calls.status = 'connecting' AND calls.deadline_at > clock_timestamp()`,
+      { calleeIds },
     )
     return rows.map(storedCall)
   }
@@ -103,6 +120,6 @@ export class CallStore {
   }
 }
 
-function storedCall(row: CallRow & { overdue: boolean }): StoredCall {
-  return { ...callFromRow(row), overdue: row.overdue }
+function storedCall(row: StoredRow): StoredCall {
+  return { ...callFromRow(row), overdue: row.overdue, readAt: row.read_at }
 }

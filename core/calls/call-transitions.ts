@@ -49,7 +49,8 @@ export interface Pick {
   joined?: boolean
 }
 
-const TOLD = (kind: string) => `
+/** Ends a statement whose `moved` are changed calls: it writes the event of each, and returns what {@link change} reads. */
+export const TOLD = (kind: string) => `
   told AS (INSERT INTO outbox (call_id, kind, payload) SELECT id, '${kind}', to_jsonb(moved) FROM moved
            RETURNING id, call_id)
   SELECT moved.*, told.id AS outbox_id FROM moved JOIN told ON told.call_id = moved.id`
@@ -94,9 +95,10 @@ export class CallTransitions {
     if (claims.rows[0].callee_offline) throw new Refused('offline')
     const { rows } = await trx.raw<{ rows: ChangeRow[] }>(
       `WITH ${CLOCK}, moved AS (
-         INSERT INTO calls (id, status, call_type, caller_id, callee_id, created_at, ring_expires_at, deadline_at)
+         INSERT INTO calls (id, status, call_type, caller_id, callee_id, created_at, ring_expires_at, deadline_at,
+                            receipt_due_at)
          SELECT CAST(:id AS uuid), 'connecting', :type, CAST(:callerId AS uuid), CAST(:calleeId AS uuid),
-                at, at + ${after('ringMs')}, at + ${after('ringMs')} FROM clock
+                at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')} FROM clock
          RETURNING *), ${TOLD('call-ringing')}`,
       { id, type, callerId, calleeId, ...this.#limits },
     )
@@ -166,7 +168,7 @@ export class CallTransitions {
   }
 }
 
-type ChangeRow = CallRow & { outbox_id: string }
+export type ChangeRow = CallRow & { outbox_id: string }
 
 /** Rolls a creation back. */
 class Refused extends Error {
@@ -178,7 +180,7 @@ class Refused extends Error {
   }
 }
 
-function change(row: ChangeRow): Change {
+export function change(row: ChangeRow): Change {
   return { call: callFromRow(row), outboxId: row.outbox_id }
 }
 

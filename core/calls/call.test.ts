@@ -18,6 +18,8 @@ const call: Call = {
   version: 3,
   firstJoinedAt: at(6_000),
   peersGoneSince: at(60_000),
+  ringingAt: at(1_000),
+  unreachableAt: null,
 }
 
 describe('a call', () => {

@@ -1,5 +1,5 @@
 /** The nouns of a call as the code knows them, and the two pure views that the contract asks of a call. */
-import type { CallStatus, CallType, EndReason, ParticipantRole } from '../protocol/signaling.ts'
+import type { CallStatus, CallType, EndReason, ParticipantRole, RingState } from '../protocol/signaling.ts'
 
 export interface Call {
   id: string
@@ -14,12 +14,16 @@ export interface Call {
   answeredByDevice: string | null
   endedAt: Date | null
   endReason: EndReason | null
-  /** Rises by one with every change of state; 1 at creation. */
+  /** Rises by one with every change of state or of the ring state; 1 at creation. */
   version: number
   /** When somebody first joined the signaling room. */
   firstJoinedAt: Date | null
   /** Since when no peer of either side is connected; null while one is, or before anybody joined. */
   peersGoneSince: Date | null
+  /** When the first device of the callee said that it rings. */
+  ringingAt: Date | null
+  /** When the limit for such a receipt passed without one; a receipt may come later. */
+  unreachableAt: Date | null
 }
 
 export type HistoryStatus = 'completed' | 'failed' | 'missed'
@@ -27,6 +31,18 @@ export type HistoryStatus = 'completed' | 'failed' | 'missed'
 /** A live call occupies its two users; an over call is history and never changes again. */
 export function isLive(call: Pick<Call, 'status'>): boolean {
   return call.status === 'connecting' || call.status === 'active'
+}
+
+/** Whether the callee is known to be rung; undefined while nobody knows, and once the call is answered or over. */
+export function ringStateOf(call: Pick<Call, 'status' | 'ringingAt' | 'unreachableAt'>): RingState | undefined {
+  if (call.status !== 'connecting') return undefined
+  if (call.ringingAt !== null) return 'ringing'
+  return call.unreachableAt === null ? undefined : 'unreachable'
+}
+
+/** When the call came into its present state, or ring state. */
+export function changedAt(call: Call): Date {
+  return call.endedAt ?? call.answeredAt ?? call.ringingAt ?? call.unreachableAt ?? call.createdAt
 }
 
 /** Contract, history `status`: answered and ended is completed, never answered is missed, failed is failed. */
@@ -79,6 +95,8 @@ export function asCreated(call: Call): Call {
     version: 1,
     firstJoinedAt: null,
     peersGoneSince: null,
+    ringingAt: null,
+    unreachableAt: null,
   }
 }
 

@@ -59,7 +59,7 @@ export class Outbox {
       ])
       if (!lock.rows[0]?.mine) return 0
       const { rows } = await trx.raw<{ rows: LeftoverRow[] }>(
-        `SELECT outbox.id, kind, payload, kind = 'call-ringing' AND NOT EXISTS (
+        `SELECT outbox.id, kind, payload, date_trunc('milliseconds', clock_timestamp()) AS read_at, kind = 'call-ringing' AND NOT EXISTS (
            SELECT FROM calls
            WHERE calls.id = call_id AND status = 'connecting' AND ring_expires_at > clock_timestamp()) AS stale
          FROM outbox
@@ -77,7 +77,7 @@ export class Outbox {
   async #publishInOrder(rows: LeftoverRow[]): Promise<string[]> {
     const sent = await Promise.allSettled(
       // A late ring of a call that no longer rings would only startle.
-      rows.map((row) => (row.stale ? undefined : this.#publish(row.kind, callFromRow(row.payload)))),
+      rows.map((row) => (row.stale ? undefined : this.#publish(row.kind, callFromRow(row.payload), row.read_at))),
     )
     const failed = sent.findIndex((result) => result.status === 'rejected')
     return rows.slice(0, failed === -1 ? rows.length : failed).map((row) => row.id)
@@ -114,10 +114,10 @@ export class Outbox {
     await this.#mark()
   }
 
-  #publish(kind: EventKind, call: Call): Promise<void> {
+  #publish(kind: EventKind, call: Call, now?: Date): Promise<void> {
     const { events, publicUrl } = this.#deps
     return kind === 'call-ringing'
-      ? events.publish(kind, callRinging(call, publicUrl))
+      ? events.publish(kind, callRinging(call, publicUrl, now))
       : events.publish(kind, callChanged(call))
   }
 
@@ -153,6 +153,8 @@ interface LeftoverRow {
   id: string
   kind: EventKind
   payload: CallRow
+  /** Postgres' clock. */
+  read_at: Date
   /** A ring whose call does not ring any more. */
   stale: boolean
 }

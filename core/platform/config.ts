@@ -41,6 +41,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
     tokens: tokenConfig(role, e),
     calls: {
       ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
+      /** A call that no device has confirmed to ring for so long is reported as unreachable to its caller. */
+      unreachableAfterMs: e.UNREACHABLE_AFTER_SECONDS * 1000,
       setupTimeoutMs: e.SETUP_TIMEOUT_SECONDS * 1000,
       lostPeersTimeoutMs: e.LOST_PEERS_TIMEOUT_SECONDS * 1000,
       requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,

@@ -18,7 +18,6 @@ export class GuardedRedis extends Redis {
   readonly #log: Logger
   readonly #channels = new Set<string>()
   readonly #patterns = new Set<string>()
-  #subscribedBefore = false
 
   constructor(url: string, options: RedisOptions, log: Logger) {
     super(url, { ...options, autoResubscribe: false })
@@ -67,15 +66,15 @@ export class GuardedRedis extends Redis {
   /**
    * Subscribes to everything on each new connection. The client's own way forgets its channels for ever where a
    * connection is cut between its SUBSCRIBE and the reply (ioredis 6.0.0, seen under twelve quick cuts).
-   * Emits `resubscribed` when everything is heard again: what was published in between must be read elsewhere.
+   * Emits `resubscribed` when everything is heard again, or for the first time: what was published before that must be
+   * read elsewhere.
    */
   async #subscribeAgain(): Promise<void> {
     if (this.#channels.size + this.#patterns.size === 0) return
     try {
       if (this.#channels.size > 0) await super.subscribe(...this.#channels)
       if (this.#patterns.size > 0) await super.psubscribe(...this.#patterns)
-      if (this.#subscribedBefore) super.emit('resubscribed')
-      this.#subscribedBefore = true
+      super.emit('resubscribed')
     } catch (error) {
       // The connection is gone already; the next one subscribes anew.
       this.#log.debug({ err: (error as Error).message }, 'not subscribed yet')

@@ -1,5 +1,13 @@
 /** Request and response bodies of the contract's REST endpoints, additive fields of the decisions included. */
-import type { CallStatus, CallType, ConnectionStatus, EndReason, IceServer, ParticipantRole } from './signaling.ts'
+import type {
+  CallStatus,
+  CallType,
+  ConnectionStatus,
+  EndReason,
+  IceServer,
+  ParticipantRole,
+  RingState,
+} from './signaling.ts'
 
 export type EndRequestReason = 'user_hangup' | 'connection_failed' | 'timeout'
 export type PresenceStatus = 'online' | 'offline'
@@ -11,6 +19,14 @@ export interface InitiateResponse {
   signaling_url: string
   created_at: string
   expires_at: string
+}
+
+export interface RingingResponse {
+  call_id: string
+  status: 'connecting'
+  ring_state: 'ringing'
+  expires_at: string
+  server_time: string
 }
 
 export interface AnswerResponse {
@@ -41,6 +57,8 @@ export interface CallStatusResponse {
     connection_status: ConnectionStatus
   }[]
   version: number
+  server_time: string
+  ring_state?: RingState
   expires_at?: string
   end_reason?: EndReason
   ended_at?: string
@@ -53,6 +71,10 @@ export interface ActiveCallsResponse {
     status: 'connecting' | 'active'
     other_participants: string[]
     started_at: string
+    initiated_by: string
+    server_time: string
+    ring_state?: RingState
+    expires_at?: string
   }[]
 }
 

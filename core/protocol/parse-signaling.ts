@@ -52,6 +52,7 @@ function faultOf(message: Record<string, unknown>): ShapeFault | undefined {
     case 'join-room':
     case 'leave-room':
     case 'ice-servers':
+    case 'ringing':
       return uuidFault(message, 'call_id', 'user_id')
     case 'connection-state':
       return uuidFault(message, 'call_id', 'user_id') ?? stateFault(message)

@@ -9,6 +9,9 @@ export type CallType = 'voice' | 'video'
 export type ParticipantRole = 'caller' | 'callee'
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected'
 
+/** Additive: what is known of the callee's devices while a call is `connecting`. */
+export type RingState = 'ringing' | 'unreachable'
+
 /** Additive: why a call is over (decisions, "Call state machine"). */
 export type EndReason =
   | 'canceled'
@@ -77,6 +80,14 @@ export interface IceServersRequestMessage {
   id?: string | number
 }
 
+/** Additive, and the one message that a user channel takes: this device rings for the call. */
+export interface RingingMessage {
+  type: 'ringing'
+  call_id: string
+  user_id: string
+  id?: string | number
+}
+
 /** The messages that are relayed, unread, to the other participant. */
 export type RelayedMessage = OfferMessage | AnswerMessage | CandidateMessage
 export type ClientMessage =
@@ -85,6 +96,7 @@ export type ClientMessage =
   | RelayedMessage
   | ConnectionStateMessage
   | IceServersRequestMessage
+  | RingingMessage
 export type ClientMessageType = ClientMessage['type']
 
 export interface UserJoinedMessage {
@@ -110,6 +122,8 @@ export interface CallStatusMessage {
   version: number
   end_reason?: EndReason
   answered_by_device?: string
+  /** While `connecting`, once it is known. */
+  ring_state?: RingState
   seq?: string
 }
 /** Additive: rings every user channel of the callee. */
@@ -120,6 +134,8 @@ export interface IncomingCallMessage {
   call_type: CallType
   created_at: string
   expires_at: string
+  /** The clock that made `expires_at`, read when the message was made. */
+  server_time: string
   signaling_url: string
 }
 /** As `RTCPeerConnection` takes it. */
@@ -139,7 +155,8 @@ export interface IceServersMessage {
 export interface AckMessage {
   type: 'ack'
   id: string | number
-  seq: string
+  /** Absent on a user channel, which has no places. */
+  seq?: string
 }
 /** Additive: ends the answer to a handshake with `since`; what was missed follows it. */
 export interface ResumedMessage {

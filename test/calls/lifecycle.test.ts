@@ -66,6 +66,7 @@ describe('CallService', () => {
           call_type: 'video',
           created_at: call.createdAt.toISOString(),
           expires_at: call.ringExpiresAt.toISOString(),
+          server_time: call.createdAt.toISOString(),
           signaling_url: `${PUBLIC_URL.replace('https', 'wss')}/ws/signaling/${call.id}`,
         },
       },

@@ -18,6 +18,7 @@ import type {
   PresenceResponse,
   PresenceStatus,
   PresenceUpdateResponse,
+  RingingResponse,
   Visibility,
 } from '../../core/protocol/http.ts'
 import type { CallType } from '../../core/protocol/signaling.ts'
@@ -66,6 +67,10 @@ export class ApiClient {
   ): Promise<ApiResponse<InitiateResponse>> {
     const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
     return this.request('POST', '/api/v1/calls/initiate', { body: { call_type: 'voice', ...body }, headers })
+  }
+
+  ringing(callId: string, body?: { user_id?: string }): Promise<ApiResponse<RingingResponse>> {
+    return this.request('POST', `/api/v1/calls/${callId}/ringing`, { body })
   }
 
   answer(callId: string, body: { user_id: string; device_id?: string }): Promise<ApiResponse<AnswerResponse>> {

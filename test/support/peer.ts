@@ -160,6 +160,11 @@ export abstract class Peer {
     return { type: 'connection-state', call_id: this.callId, user_id: this.userId, state, ...fields }
   }
 
+  /** The one message that a user channel takes. */
+  ringingMessage(callId: string, fields: Fields = {}): Fields {
+    return { type: 'ringing', call_id: callId, user_id: this.userId, ...fields }
+  }
+
   offer(sdp: string, fields: Fields = {}): void {
     this.send(this.offerMessage(sdp, fields))
   }
