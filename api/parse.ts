@@ -27,6 +27,8 @@ const initiateBody = z.object({
   caller_id: uuid,
   callee_id: uuid,
   call_type: z.enum(['voice', 'video'], 'must be voice or video'),
+  on_glare: z.enum(['reject', 'merge'], 'must be reject or merge').nullish(),
+  device_id: deviceId.nullish(),
 })
 
 const answerBody = z.object({ user_id: uuid, device_id: deviceId.nullish() })
@@ -66,7 +68,13 @@ export function parseInitiate(request: Request) {
   const body = readInitiate(parseJson(request))
   if (body.caller_id === body.callee_id)
     throw invalid([{ field: 'callee_id', message: 'must be another user than caller_id' }])
-  return { callerId: body.caller_id, calleeId: body.callee_id, type: body.call_type }
+  return {
+    callerId: body.caller_id,
+    calleeId: body.callee_id,
+    type: body.call_type,
+    merges: body.on_glare === 'merge',
+    deviceId: body.device_id ?? undefined,
+  }
 }
 
 export function parseAnswer(request: Request) {

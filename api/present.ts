@@ -19,6 +19,7 @@ import type {
   EndResponse,
   HistoryResponse,
   InitiateResponse,
+  MergedResponse,
   PresenceCheckResponse,
   PresenceResponse,
   PresenceUpdateResponse,
@@ -34,6 +35,19 @@ export function presentInitiated(call: Call, publicUrl: string): InitiateRespons
     signaling_url: signalingUrl(publicUrl, call.id),
     created_at: call.createdAt.toISOString(),
     expires_at: call.ringExpiresAt.toISOString(),
+  }
+}
+
+/** Says what was true at the merge alone, so that a replay says the same. */
+export function presentMerged(call: Call, publicUrl: string): MergedResponse {
+  return {
+    call_id: call.id,
+    status: 'active',
+    role: 'callee',
+    merged: true,
+    call_type: call.type,
+    signaling_url: signalingUrl(publicUrl, call.id),
+    created_at: call.createdAt.toISOString(),
   }
 }
 

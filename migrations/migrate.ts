@@ -5,6 +5,7 @@ import * as calls from './0001-calls.ts'
 import * as idempotencyAndOutbox from './0002-idempotency-and-outbox.ts'
 import * as userPresence from './0003-user-presence.ts'
 import * as ringState from './0005-ring-state.ts'
+import * as keptMerges from './0006-kept-merges.ts'
 
 /** In order, and only ever added to: a name that has run somewhere must not change. */
 const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
@@ -12,6 +13,7 @@ const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
   { name: '0002-idempotency-and-outbox', ...idempotencyAndOutbox },
   { name: '0003-user-presence', ...userPresence },
   { name: '0005-ring-state', ...ringState },
+  { name: '0006-kept-merges', ...keptMerges },
 ]
 
 /** An explicit list: no folder is read, so the compiled form runs from anywhere. */

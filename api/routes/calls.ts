@@ -1,7 +1,8 @@
 /** Calls over HTTP (contract, "Call Management", "Active Calls", "Call History"). Guards stand in the order of their checks. */
 import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { roleOf } from '../../core/calls/call.ts'
-import type { InitiateCommand } from '../../core/calls/call-service.ts'
+import type { Initiated } from '../../core/calls/call-initiation.ts'
+import type { IdempotencyKey } from '../../core/calls/idempotency-store.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
 import type { Guards } from '../guards.ts'
@@ -22,6 +23,7 @@ import {
   presentEnded,
   presentHistory,
   presentInitiated,
+  presentMerged,
   presentRinging,
   presentStatus,
 } from '../present.ts'
@@ -36,32 +38,39 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
 
   const replayInitiate: RequestHandler = async (request, response, next) => {
     const idempotency = idempotencyOf(request)
-    const call = idempotency && (await calls.findReplay(idempotency.userId, idempotency.key, idempotency.bodyHash))
-    if (call === undefined) return next()
-    contextOf(request).callId = call.id
-    response.status(201).set('Idempotent-Replayed', 'true').json(presentInitiated(call, publicUrl))
+    const kept = idempotency && (await calls.findReplay(idempotency))
+    if (kept === undefined) return next()
+    sendInitiated(request, response, { ...kept, replayed: true })
   }
 
   async function initiate(request: Request, response: Response): Promise<void> {
     parseIdempotencyKey(request)
-    const command: InitiateCommand = { ...parseInitiate(request), idempotency: idempotencyOf(request) }
-    assertMayActFor(identityOf(request), command.callerId)
-    if (requireOnlineCallee && (await presence.find(command.calleeId)).status === 'offline')
-      throw new AppError('USER_NOT_AVAILABLE')
-    const { call, replayed } = await calls.initiate(command)
+    const { merges, deviceId, ...wanted } = parseInitiate(request)
+    assertMayActFor(identityOf(request), wanted.callerId)
+    const merge = merges ? { deviceId: deviceId ?? ownDevice(request, wanted.callerId) } : undefined
+    if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
+    const initiated = await calls.initiate({ ...wanted, merge, idempotency: idempotencyOf(request) })
+    sendInitiated(request, response, initiated)
+  }
+
+  function sendInitiated(request: Request, response: Response, { call, merged, replayed }: Initiated): void {
     contextOf(request).callId = call.id
     if (replayed) response.set('Idempotent-Replayed', 'true')
-    response.status(201).json(presentInitiated(call, publicUrl))
+    if (merged) response.status(200).json(presentMerged(call, publicUrl))
+    else response.status(201).json(presentInitiated(call, publicUrl))
+  }
+
+  /** Who has just called the caller is there, whatever his presence says. */
+  async function isReachable({ callerId, calleeId }: Pair, merges: boolean): Promise<boolean> {
+    if ((await presence.find(calleeId)).status === 'online') return true
+    return merges && (await calls.liveCallOf(callerId))?.callerId === calleeId
   }
 
   async function answer(request: Request, response: Response): Promise<void> {
     const callId = parsePathId(request, 'call_id')
     const { userId, deviceId } = parseAnswer(request)
-    const identity = identityOf(request)
     await assertMayActIn(callId, request, userId)
-    // A backend's own device is not the device of the user for whom it answers.
-    const device = deviceId ?? (identity.userId === userId ? identity.deviceId : undefined)
-    response.json(presentAnswered(await calls.answer(callId, userId, device)))
+    response.json(presentAnswered(await calls.answer(callId, userId, deviceId ?? ownDevice(request, userId))))
   }
 
   async function ringing(request: Request, response: Response): Promise<void> {
@@ -118,8 +127,16 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
   return router
 }
 
+type Pair = { callerId: string; calleeId: string }
+
+/** The token's device, for its own user: a backend's device is not the device of the user for whom it acts. */
+function ownDevice(request: Request, userId: string): string | undefined {
+  const identity = identityOf(request)
+  return identity.userId === userId ? identity.deviceId : undefined
+}
+
 /** Undefined without a key, and where the key or the body is unreadable: the checks after the rate limit refuse those. */
-function idempotencyOf(request: Request): InitiateCommand['idempotency'] {
+function idempotencyOf(request: Request): IdempotencyKey | undefined {
   try {
     const key = parseIdempotencyKey(request)
     if (key === undefined) return undefined

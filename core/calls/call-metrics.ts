@@ -12,6 +12,7 @@ const RING_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30]
 export class CallMetrics {
   readonly #initiated: Counter<'type'>
   readonly #answered: Counter
+  readonly #merged: Counter
   readonly #ring: Histogram
   readonly #unreachable: Counter
   readonly #over: Counter<'status' | 'reason'>
@@ -30,6 +31,11 @@ export class CallMetrics {
     this.#answered = new Counter({
       name: 'calls_answered_total',
       help: 'Calls answered through this process.',
+      registers,
+    })
+    this.#merged = new Counter({
+      name: 'calls_merged_total',
+      help: 'Calls answered by an initiate of their callee (on_glare).',
       registers,
     })
     this.#ring = new Histogram({
@@ -69,6 +75,10 @@ export class CallMetrics {
 
   initiated(type: CallType): void {
     this.#initiated.inc({ type })
+  }
+
+  merged(): void {
+    this.#merged.inc()
   }
 
   /** Counts a receipt, or the lack of one. */

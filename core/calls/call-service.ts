@@ -2,20 +2,20 @@
  * The life of a call as the three processes drive it. Decides nothing in memory: the database's guarded updates pick one
  * winner among any number of processes, and whoever loses reads again and answers with the contract's code.
  */
-import { randomUUID } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { Config } from '../platform/config.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { EndRequestReason } from '../protocol/http.ts'
-import type { CallStatus, CallType } from '../protocol/signaling.ts'
-import { asCreated, type Call, isLive, ringStateOf, roleOf } from './call.ts'
+import type { CallStatus } from '../protocol/signaling.ts'
+import { type Call, isLive, ringStateOf, roleOf } from './call.ts'
 import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
 import type { CallEvents } from './call-events.ts'
+import { CallInitiation, type InitiateCommand, type Initiated } from './call-initiation.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { CallStore, type StoredCall } from './call-store.ts'
-import { CallTransitions, type Change, type NewCall } from './call-transitions.ts'
+import { CallTransitions, type Change } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
 import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
@@ -34,13 +34,6 @@ export interface CallServiceDeps {
   registry: Registry
 }
 
-export interface InitiateCommand {
-  callerId: string
-  calleeId: string
-  type: CallType
-  idempotency?: IdempotencyKey
-}
-
 export class CallService {
   /** What a worker does when limits have passed. */
   readonly deadlines: CallDeadlines
@@ -54,6 +47,7 @@ export class CallService {
   readonly #keys: IdempotencyStore
   readonly #store: CallStore
   readonly #transitions: CallTransitions
+  readonly #initiation: CallInitiation
 
   constructor({ db, config, events, rooms, log, registry }: CallServiceDeps) {
     this.#db = db
@@ -76,63 +70,40 @@ export class CallService {
       rooms,
       onEnded: (from, change) => this.#transitioned(from, change),
     })
-    this.rings = new RingReceipts({
-      db,
-      config,
-      store: this.#store,
-      deadlines: this.deadlines,
-      onChanged: (change) => this.#ringStateChanged(change),
+    const { deadlines } = this
+    const shared = { db, store: this.#store, deadlines }
+    this.rings = new RingReceipts({ ...shared, config, onChanged: (change) => this.#ringStateChanged(change) })
+    this.#initiation = new CallInitiation({
+      ...shared,
+      keys: this.#keys,
+      transitions: this.#transitions,
+      onCreated: (change) => this.#created(change),
+      onMerged: (change) => {
+        this.#metrics.merged()
+        this.#transitioned('connecting', change)
+      },
     })
   }
 
   /**
-   * The call that this key has made, as it was when it was created; undefined for a key that is new or forgotten.
+   * What this key was answered with; undefined for a key that is new or forgotten.
    * @throws CONFLICT where the key was used with another body
    */
-  async findReplay(userId: string, key: string, bodyHash: string): Promise<Call | undefined> {
-    return withRetries(
-      async () => {
-        const callId = await this.#keys.find(this.#db, { userId, key, bodyHash })
-        const call = callId === undefined ? undefined : await this.#store.find(callId)
-        return call === undefined ? undefined : asCreated(call)
-      },
-      { repeatable: true },
-    )
+  async findReplay(key: IdempotencyKey): Promise<Omit<Initiated, 'replayed'> | undefined> {
+    return this.#initiation.findReplay(key)
   }
 
   /**
-   * Makes a call and rings the callee. Of several that want the same user exactly one succeeds.
+   * Makes a call and rings the callee. Of several that want the same user exactly one succeeds. With `merge`, and where
+   * the callee rings the caller, that call is answered instead.
    * @throws INVALID_REQUEST where a user calls himself, USER_ALREADY_IN_CALL (naming the caller's own live call, if it
    *   is the caller who is in one), USER_NOT_AVAILABLE where the callee has set itself offline, CONFLICT where the
    *   idempotency key was used with another body
    */
-  async initiate(command: InitiateCommand): Promise<{ call: Call; replayed: boolean }> {
-    const { callerId, calleeId } = command
-    if (callerId === calleeId)
+  async initiate(command: InitiateCommand): Promise<Initiated> {
+    if (command.callerId === command.calleeId)
       throw new AppError('INVALID_REQUEST', 'A user cannot call himself', { details: { field: 'callee_id' } })
-    const wanted: NewCall = { id: randomUUID(), ...command }
-    let blockers: StoredCall[] = []
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      // Repeating is safe: if the first attempt was committed after all, the second finds its id below.
-      const creation = await withRetries(() => this.#transitions.create(wanted), { repeatable: true })
-      if (creation.kind === 'created') return { call: this.#created(creation.change), replayed: false }
-      if (creation.kind === 'offline') throw new AppError('USER_NOT_AVAILABLE')
-      if (creation.kind === 'known' && command.idempotency !== undefined) {
-        const { userId, key, bodyHash } = command.idempotency
-        const call = await this.findReplay(userId, key, bodyHash)
-        if (call !== undefined) return { call, replayed: call.id !== wanted.id }
-        continue
-      }
-      blockers = await this.#findLiveOf([callerId, calleeId])
-      const own = blockers.find((call) => call.id === wanted.id)
-      if (own !== undefined) return { call: own, replayed: false }
-      const freed = await Promise.all(blockers.map((call) => this.deadlines.settle(call)))
-      if (freed.includes(false)) break
-    }
-    const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined)
-    throw new AppError('USER_ALREADY_IN_CALL', undefined, {
-      details: callersOwn === undefined ? undefined : { call_id: callersOwn.id },
-    })
+    return this.#initiation.initiate(command)
   }
 
   /**
@@ -186,7 +157,7 @@ export class CallService {
 
   /** The one live call of a user, after a transition that is due was applied. */
   async liveCallOf(userId: string): Promise<StoredCall | undefined> {
-    const [call] = await this.#findLiveOf([userId])
+    const [call] = await withRetries(() => this.#store.findLiveOf([userId]), { repeatable: true })
     return call === undefined || (await this.deadlines.settle(call)) ? undefined : call
   }
 
@@ -221,15 +192,10 @@ export class CallService {
     return call
   }
 
-  #findLiveOf(userIds: string[]): Promise<StoredCall[]> {
-    return withRetries(() => this.#store.findLiveOf(userIds), { repeatable: true })
-  }
-
-  #created({ call, outboxId }: Change): Call {
+  #created({ call, outboxId }: Change): void {
     this.#log.info({ callId: call.id, from: null, to: call.status, reason: null }, 'call transitioned')
     this.#metrics.initiated(call.type)
     this.outbox.publishSoon(outboxId, 'call-ringing', call)
-    return call
   }
 
   #ringStateChanged({ call, outboxId }: Change): void {

@@ -29,6 +29,9 @@ export interface NewCall {
 /** `busy`: one of the two is in a live call, `offline`: the callee has set itself offline, `known`: the key has a call. */
 export type Creation = { kind: 'created'; change: Change } | { kind: 'busy' | 'offline' | 'known' }
 
+/** `lost`: somebody else has answered or ended the call, `known`: the key has a call. */
+export type Merging = { kind: 'merged'; change: Change } | { kind: 'lost' | 'known' }
+
 /** An arrow of the state machine that ends a call. */
 export interface Ending {
   from: 'connecting' | 'active'
@@ -74,13 +77,14 @@ export class CallTransitions {
     try {
       return { kind: 'created', change: await this.#db.transaction((trx) => this.#createIn(trx, call)) }
     } catch (error) {
-      if (error instanceof Refused) return { kind: error.kind }
+      if (error instanceof Refused && error.kind !== 'lost') return { kind: error.kind }
       throw error
     }
   }
 
   async #createIn(trx: Knex.Transaction, { id, callerId, calleeId, type, idempotency }: NewCall): Promise<Change> {
-    if (idempotency !== undefined && !(await this.#keys.claim(trx, idempotency, id))) throw new Refused('known')
+    if (idempotency !== undefined && !(await this.#keys.claim(trx, idempotency, { callId: id, merged: false })))
+      throw new Refused('known')
     // In the order of user ids by one statement: A calling B and B calling A wait for each other in one direction only.
     const claims = await trx.raw<{ rows: { claimed: number; callee_offline: boolean }[] }>(
       `WITH claimed AS (
@@ -106,8 +110,32 @@ export class CallTransitions {
   }
 
   /** connecting → active, unless the ring is overdue. Undefined where somebody else was faster. */
-  async answer(callId: string, deviceId: string | undefined): Promise<Change | undefined> {
-    const { rows } = await this.#db.raw<{ rows: ChangeRow[] }>(
+  answer(callId: string, deviceId: string | undefined): Promise<Change | undefined> {
+    return this.#answerOn(this.#db, callId, deviceId)
+  }
+
+  /**
+   * Answers a call in the name of an initiate of its callee, and keeps the key with it. Locks go from the key to the
+   * call, and whoever holds a call never waits for a key.
+   */
+  async merge(callId: string, deviceId: string | undefined, key: IdempotencyKey | undefined): Promise<Merging> {
+    try {
+      const merged = await this.#db.transaction(async (trx) => {
+        if (key !== undefined && !(await this.#keys.claim(trx, key, { callId, merged: true })))
+          throw new Refused('known')
+        const answered = await this.#answerOn(trx, callId, deviceId)
+        if (answered === undefined) throw new Refused('lost')
+        return answered
+      })
+      return { kind: 'merged', change: merged }
+    } catch (error) {
+      if (error instanceof Refused && (error.kind === 'known' || error.kind === 'lost')) return { kind: error.kind }
+      throw error
+    }
+  }
+
+  async #answerOn(db: Knex, callId: string, deviceId: string | undefined): Promise<Change | undefined> {
+    const { rows } = await db.raw<{ rows: ChangeRow[] }>(
       `WITH ${CLOCK}, moved AS (
          UPDATE calls SET status = 'active', version = version + 1, answered_by_device = :device,
            answered_at = greatest(clock.at, created_at),
@@ -170,9 +198,9 @@ export class CallTransitions {
 
 export type ChangeRow = CallRow & { outbox_id: string }
 
-/** Rolls a creation back. */
+/** Rolls a creation or a merge back. */
 class Refused extends Error {
-  readonly kind: 'busy' | 'offline' | 'known'
+  readonly kind: 'busy' | 'offline' | 'known' | 'lost'
 
   constructor(kind: Refused['kind']) {
     super(kind)

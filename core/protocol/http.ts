@@ -21,6 +21,17 @@ export interface InitiateResponse {
   expires_at: string
 }
 
+/** The answer to an initiate with `on_glare: "merge"` that has answered the other user's call. */
+export interface MergedResponse {
+  call_id: string
+  status: 'active'
+  role: 'callee'
+  merged: true
+  call_type: CallType
+  signaling_url: string
+  created_at: string
+}
+
 export interface RingingResponse {
   call_id: string
   status: 'connecting'

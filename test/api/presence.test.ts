@@ -199,6 +199,22 @@ describe('presence over HTTP', () => {
       expect(rings.status).to.equal(201)
     })
 
+    it('asks nobody to be online for a merge: who calls is there', async () => {
+      const [one, other, third] = [ownUser(), ownUser(), ownUser()]
+      const channel = await openChannel(own, other)
+      const first = await one.api.initiate({ caller_id: one.id, callee_id: other.id })
+
+      const toThird = await other.api.initiateOrMerge({ caller_id: other.id, callee_id: third.id })
+      const unmerged = await other.api.initiate({ caller_id: other.id, callee_id: one.id })
+      const merged = await other.api.initiateOrMerge({ caller_id: other.id, callee_id: one.id })
+      await channel.close()
+
+      expect(await statusOf(third, one.id)).to.equal('offline')
+      for (const refused of [toThird, unmerged])
+        expect([refused.status, refused.error?.code]).to.deep.equal([409, 'USER_NOT_AVAILABLE'])
+      expect([merged.status, merged.body.call_id]).to.deep.equal([200, first.body.call_id])
+    })
+
     it('keeps what was set when Redis is wiped, and answers while it is away', async () => {
       const [viewer, gone, hidden, there] = [ownUser(), ownUser(), ownUser(), ownUser()]
       const channels = [await openChannel(own, gone), await openChannel(own, there)]

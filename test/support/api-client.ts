@@ -14,6 +14,7 @@ import type {
   HistoryResponse,
   IceServersResponse,
   InitiateResponse,
+  MergedResponse,
   PresenceCheckResponse,
   PresenceResponse,
   PresenceStatus,
@@ -67,6 +68,16 @@ export class ApiClient {
   ): Promise<ApiResponse<InitiateResponse>> {
     const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
     return this.request('POST', '/api/v1/calls/initiate', { body: { call_type: 'voice', ...body }, headers })
+  }
+
+  /** An initiate that answers the callee's call, where there is one at this moment. */
+  initiateOrMerge(
+    body: { caller_id: string; callee_id: string; call_type?: CallType; device_id?: string },
+    idempotencyKey?: string,
+  ): Promise<ApiResponse<InitiateResponse | MergedResponse>> {
+    const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
+    const merging = { call_type: 'voice', on_glare: 'merge', ...body }
+    return this.request('POST', '/api/v1/calls/initiate', { body: merging, headers })
   }
 
   ringing(callId: string, body?: { user_id?: string }): Promise<ApiResponse<RingingResponse>> {

@@ -1,0 +1,127 @@
+/**
+ * How a call begins, and what becomes of an initiate that somebody else was faster than: refused, answered again from its
+ * key, or, where both users call each other and the later one asks for it, taken as the answer to the earlier call.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Database } from '../platform/postgres.ts'
+import { AppError } from '../protocol/errors.ts'
+import type { CallType } from '../protocol/signaling.ts'
+import { asCreated, type Call, roleOf } from './call.ts'
+import type { CallDeadlines } from './call-deadlines.ts'
+import type { CallStore, StoredCall } from './call-store.ts'
+import type { CallTransitions, Change, NewCall } from './call-transitions.ts'
+import { withRetries } from './database-retry.ts'
+import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
+
+/** Lost races before an initiate gives up; each means that another request has just changed the very same calls. */
+const ATTEMPTS = 5
+
+export interface InitiateCommand {
+  callerId: string
+  calleeId: string
+  type: CallType
+  idempotency?: IdempotencyKey
+  /** Set where an initiate that meets a call of its callee to its caller shall answer that call. */
+  merge?: { deviceId: string | undefined }
+}
+
+export interface Initiated {
+  call: Call
+  /** The call is the callee's, and this initiate has answered it. */
+  merged: boolean
+  /** An earlier request with the same key got this. */
+  replayed: boolean
+}
+
+interface Dependencies {
+  db: Database
+  store: CallStore
+  keys: IdempotencyStore
+  transitions: CallTransitions
+  deadlines: CallDeadlines
+  onCreated(change: Change): void
+  onMerged(change: Change): void
+}
+
+export class CallInitiation {
+  readonly #deps: Dependencies
+
+  constructor(deps: Dependencies) {
+    this.#deps = deps
+  }
+
+  /**
+   * What this key was answered with; a call that it has made is as it was when it was created. Undefined for a key that
+   * is new or forgotten.
+   * @throws CONFLICT where the key was used with another body
+   */
+  async findReplay(key: IdempotencyKey): Promise<Omit<Initiated, 'replayed'> | undefined> {
+    return withRetries(
+      async () => {
+        const kept = await this.#deps.keys.find(this.#deps.db, key)
+        const call = kept === undefined ? undefined : await this.#deps.store.find(kept.callId)
+        if (kept === undefined || call === undefined) return undefined
+        return { call: kept.merged ? call : asCreated(call), merged: kept.merged }
+      },
+      { repeatable: true },
+    )
+  }
+
+  /** See {@link CallService.initiate}. */
+  async initiate(command: InitiateCommand): Promise<Initiated> {
+    const { callerId, calleeId, idempotency } = command
+    const wanted: NewCall = { id: randomUUID(), callerId, calleeId, type: command.type, idempotency }
+    let blockers: StoredCall[] = []
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      // Repeating is safe: if the first attempt was committed after all, the second finds its id below.
+      const creation = await withRetries(() => this.#deps.transitions.create(wanted), { repeatable: true })
+      if (creation.kind === 'created') {
+        this.#deps.onCreated(creation.change)
+        return { call: creation.change.call, merged: false, replayed: false }
+      }
+      if (creation.kind === 'offline') throw new AppError('USER_NOT_AVAILABLE')
+      if (creation.kind === 'known' && idempotency !== undefined) {
+        const kept = await this.findReplay(idempotency)
+        if (kept !== undefined) return { ...kept, replayed: kept.call.id !== wanted.id }
+        continue
+      }
+      blockers = await this.#findLiveOf([callerId, calleeId])
+      const own = blockers.find((call) => call.id === wanted.id)
+      if (own !== undefined) return { call: own, merged: false, replayed: false }
+      const merging = await this.#tryMerge(command, blockers)
+      if (merging === 'lost') continue
+      if (merging !== undefined) return merging
+      const freed = await Promise.all(blockers.map((call) => this.#deps.deadlines.settle(call)))
+      if (freed.includes(false)) break
+    }
+    const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined)
+    throw new AppError('USER_ALREADY_IN_CALL', undefined, {
+      details: callersOwn === undefined ? undefined : { call_id: callersOwn.id },
+    })
+  }
+
+  /** Undefined where there is nothing to merge with; `lost` where somebody else has just changed that call. */
+  async #tryMerge(
+    { callerId, calleeId, merge, idempotency }: InitiateCommand,
+    blockers: StoredCall[],
+  ): Promise<Initiated | 'lost' | undefined> {
+    const earlier = blockers.find((call) => call.callerId === calleeId && call.calleeId === callerId)
+    if (merge === undefined || earlier === undefined || earlier.overdue) return undefined
+    const { deviceId } = merge
+    if (earlier.status === 'active') {
+      // The same initiate once more, whose 200 was lost: as harmless as an answer from the device that has answered.
+      const again = deviceId !== undefined && deviceId === earlier.answeredByDevice
+      return again ? { call: earlier, merged: true, replayed: false } : undefined
+    }
+    const merging = await withRetries(() => this.#deps.transitions.merge(earlier.id, deviceId, idempotency), {
+      repeatable: false,
+    })
+    if (merging.kind !== 'merged') return 'lost'
+    this.#deps.onMerged(merging.change)
+    return { call: merging.change.call, merged: true, replayed: false }
+  }
+
+  #findLiveOf(userIds: string[]): Promise<StoredCall[]> {
+    return withRetries(() => this.#deps.store.findLiveOf(userIds), { repeatable: true })
+  }
+}
