@@ -34,7 +34,8 @@ export class Rings {
 
   /** A call was created, by an event. */
   onRinging(event: CallRinging): void {
-    if (!isUuid(event?.callee_id) || event.message?.type !== 'incoming-call') return
+    // Anything may come over a Redis channel.
+    if (!isUuid(event?.callee_id) || event.message?.type !== 'incoming-call' || !isUuid(event.message.call_id)) return
     for (const channel of this.#deps.registry.channelsOf(event.callee_id)) this.#ring(channel, event)
   }
 

@@ -28,7 +28,10 @@ describe('calls as they are seen over HTTP', () => {
       const seen = await callee.api.status(initiated.body.call_id)
 
       expect(seen.status).to.equal(200)
-      expect(seen.body).to.deep.equal({
+      const { server_time, ...body } = seen.body
+      const [createdAt, expiresAt] = [initiated.body.created_at, initiated.body.expires_at].map(Date.parse)
+      expect(Date.parse(server_time)).to.be.within(createdAt ?? 0, expiresAt ?? 0)
+      expect(body).to.deep.equal({
         call_id: initiated.body.call_id,
         status: 'connecting',
         type: 'video',

@@ -12,8 +12,8 @@ const CALLS = 100
 const DEVICES = ['phone', 'tablet', 'desk']
 /** Answers under way at once: more than a hundred users pick up in a second. */
 const AT_ONCE = 4
-/** A shared machine may stand still for a moment: one round of three must keep the promise. */
-const ROUNDS = 3
+/** A shared machine may stand still for a moment: one round of five must keep the promise. */
+const ROUNDS = 5
 
 interface Ring {
   call: TestCall
@@ -70,7 +70,7 @@ describe('stop-ring', () => {
   }
 
   it(`reaches the other devices within ${STOPPED_WITHIN_MS} ms, p99, while ${CALLS} calls ring on three each`, async function () {
-    this.timeout(120_000)
+    this.timeout(240_000)
     const tried: string[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const rings = await inParallel(Array.from({ length: CALLS }), (_, index) => ring(index))
