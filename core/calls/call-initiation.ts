@@ -110,8 +110,10 @@ export class CallInitiation {
     const { deviceId } = merge
     if (earlier.status === 'active') {
       // The same initiate once more, whose 200 was lost: as harmless as an answer from the device that has answered.
-      const again = deviceId !== undefined && deviceId === earlier.answeredByDevice
-      return again ? { call: earlier, merged: true, replayed: false } : undefined
+      if (deviceId === undefined || deviceId !== earlier.answeredByDevice) return undefined
+      // A twin that began before the first one had claimed their key finds the merge before it finds the key.
+      const kept = idempotency === undefined ? undefined : await this.findReplay(idempotency)
+      return { call: earlier, merged: true, replayed: kept?.call.id === earlier.id }
     }
     const merging = await withRetries(() => this.#deps.transitions.merge(earlier.id, deviceId, idempotency), {
       repeatable: false,
