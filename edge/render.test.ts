@@ -30,7 +30,7 @@ describe('renderEdge', () => {
   const config = renderEdge(template, settings)
 
   it('fills every place of the template', () => {
-    expect(config).not.to.match(/\{\{|\}\}/)
+    expect(config).not.to.match(/\{\{\w/)
     expect(section(config, 'frontend public from base')).to.include('bind 127.0.0.1:8093')
     expect(section(config, 'global')).to.include('maxconn 8000')
   })
@@ -60,10 +60,14 @@ describe('renderEdge', () => {
     const errors = config.split('\n').filter((line) => line.trim().startsWith('http-error'))
     const bodies = errors.map((line): [number, unknown] => {
       const match = /status (\d+) .*lf-string '(.*)' hdr X-Request-Id/.exec(line)
-      return [Number(match?.[1]), JSON.parse(match?.[2] ?? '')]
+      // A number stands for what HAProxy puts in without quotes.
+      return [Number(match?.[1]), JSON.parse(match?.[2]?.replace(/:(%\[[^"]*?\])/g, ':250') ?? '')]
     })
     expect(bodies.map(([status]) => status)).to.deep.equal([400, 408, 500, 502, 503, 504])
-    for (const [, body] of bodies) expect(body).to.have.all.keys('error', 'timestamp', 'request_id')
+    for (const [status, body] of bodies) {
+      expect(body).to.have.all.keys('error', 'timestamp', 'request_id')
+      if (status > 500) expect(body).to.have.nested.property('error.details.retry_after_ms')
+    }
   })
 
   it('refuses a template that it does not know', () => {

@@ -17,6 +17,10 @@ export interface EdgeSettings {
   gateways: EdgeServer[]
 }
 
+/** When to come back, as the template has drawn it for this request: a number, so without the quotes of a string. */
+const RETRY_MS = '%[var(txn.retry_ms)]'
+const ADVICE = { retry_after_ms: RETRY_MS }
+
 /**
  * The finished configuration.
  * @throws when the template and the settings do not fit: a place without a value, or a value without a place
@@ -30,7 +34,7 @@ export function renderEdge(template: string, settings: EdgeSettings): string {
     malformed_servers: trackingServers('api', settings.apis),
     invalid_request: errorBody('INVALID_REQUEST', 'The request is not valid HTTP or came too slowly'),
     internal_error: errorBody('INTERNAL_ERROR', 'Internal server error'),
-    service_unavailable: errorBody('SERVICE_UNAVAILABLE', 'Service temporarily unavailable'),
+    service_unavailable: errorBody('SERVICE_UNAVAILABLE', 'Service temporarily unavailable', ADVICE),
   }
   const unused = new Set(Object.keys(values))
   const rendered = template.replace(/\{\{(\w+)\}\}/g, (_place, name: string) => {
@@ -55,9 +59,11 @@ function trackingServers(backend: string, servers: EdgeServer[]): string {
 }
 
 /** The contract's error envelope as an HAProxy log format, which knows the moment and the request. */
-function errorBody(code: string, message: string): string {
+function errorBody(code: string, message: string, details?: object): string {
   const timestamp = '%[date,utime(%Y-%m-%dT%H:%M:%SZ)]'
-  return JSON.stringify({ error: { code, message }, timestamp, request_id: '%[var(txn.request_id)]' })
+  const error = { code, message, ...(details === undefined ? {} : { details }) }
+  const body = JSON.stringify({ error, timestamp, request_id: '%[var(txn.request_id)]' })
+  return body.replace(`"${RETRY_MS}"`, RETRY_MS)
 }
 
 /** HAProxy reserves memory for each connection slot at its start; this many cost it a few dozen megabytes. */

@@ -174,6 +174,28 @@ describe('the edge', () => {
   }).timeout(40_000)
 })
 
+describe('the edge of three gateways', () => {
+  let cluster: Cluster
+
+  before(async function () {
+    this.timeout(60_000)
+    cluster = await startCluster({ gateways: 3, restart: false, env: { STUN_URLS: 'none' } })
+  })
+
+  after(() => cluster.stop())
+
+  it('leads everybody to the one that lives in the moment when the two others die together', async () => {
+    const calls = Array.from({ length: 30 }, () => `/ws/signaling/${randomUUID()}?token=x`)
+    const before = new Set(await Promise.all(calls.map((url) => serverOf(cluster, url))))
+
+    await Promise.all([cluster.kill('gateway-1', 'SIGKILL'), cluster.kill('gateway-2', 'SIGKILL')])
+    const after = await Promise.all(calls.map((url) => serverOf(cluster, url)))
+
+    expect([...before].sort()).to.deep.equal(['gateway-1', 'gateway-2', 'gateway-3'])
+    expect(new Set(after)).to.deep.equal(new Set(['gateway-3']))
+  }).timeout(40_000)
+})
+
 describe('the edge without its servers', () => {
   let cluster: Cluster
 
@@ -194,9 +216,12 @@ describe('the edge without its servers', () => {
 
       expect(response.status).to.equal(503)
       expect(response.headers.get('content-type')).to.include('application/json')
-      expect(response.headers.get('retry-after')).to.equal('1')
       expect(response.headers.get('x-request-id')).to.equal(requestId)
-      expectEnvelope(await response.text(), 'SERVICE_UNAVAILABLE', requestId)
+      const body = await response.text()
+      expectEnvelope(body, 'SERVICE_UNAVAILABLE', requestId)
+      const { retry_after_ms: adviceMs } = JSON.parse(body).error.details
+      expect(adviceMs).to.be.within(250, 2000)
+      expect(response.headers.get('retry-after')).to.equal(String(Math.ceil(adviceMs / 1000)))
     })
   }
 
