@@ -3,10 +3,11 @@
  * what was not acknowledged (same `id`), connects again after any loss, and resumes with the `seq` of what was delivered.
  */
 import type { Side } from '../../core/rooms/room.ts'
-import type { Ledger } from './ledger.ts'
+import { kindOf, type Ledger } from './ledger.ts'
 import type { Link, LinkEvents, LinkOptions, Message } from './link.ts'
 import { RawLink } from './raw-link.ts'
 import { SocketIoLink } from './socketio-link.ts'
+import { type Cause, Trip } from './trips.ts'
 
 export type Transport = 'raw' | 'socketio' | 'socketio anywhere'
 
@@ -54,8 +55,8 @@ export class LedgerClient {
   #openedAt = 0
   #heardAt = 0
   #attempts = 0
-  #lostAt: number | undefined
-  #cause: 'cut' | 'gave up' = 'cut'
+  /** Set while the client is out of its room after a loss. */
+  #trip: Trip | undefined
   #sent = 0
   #sending = false
   #stopped = false
@@ -121,7 +122,7 @@ export class LedgerClient {
 
   comeBack(): void {
     this.#attempts = 0
-    this.#lostAt = performance.now()
+    this.#trip = new Trip('cut', performance.now())
     this.#connect()
   }
 
@@ -166,18 +167,20 @@ export class LedgerClient {
       onOpen: () => own === this.#links && this.#opened(),
       onMessage: (message) => own === this.#links && this.#receive(message),
       onAck: (id, reply) => own === this.#links && this.#answered(id, reply),
-      onClosed: (why) => own === this.#links && this.#closed(why),
+      onClosed: (why, advice) => own === this.#links && this.#closed(why, 'cut', advice),
     }
     const anywhere = transport === 'socketio anywhere'
     const handshakeMs = doubled(HANDSHAKE_MS, this.#attempts)
     const options: LinkOptions = { url, callId, token, device, since: this.#since, anywhere, handshakeMs }
     this.#openedAt = 0
+    this.#trip?.connecting(performance.now())
     this.#link = transport === 'raw' ? new RawLink(options, events) : new SocketIoLink(options, events)
   }
 
   #opened(): void {
     this.#openedAt = performance.now()
     this.#heardAt = this.#openedAt
+    this.#trip?.opened(this.#openedAt)
     this.#ledger.note(this.options.callId, this.options.side, `connected, since ${this.#since ?? '-'}`)
     if (this.#since === undefined) this.#join()
   }
@@ -227,8 +230,8 @@ export class LedgerClient {
     this.#joined = true
     this.#attempts = 0
     this.#ledger.note(this.options.callId, this.options.side, how)
-    if (this.#lostAt !== undefined) this.#ledger.reconnected(this.#cause, performance.now() - this.#lostAt)
-    this.#lostAt = undefined
+    if (this.#trip !== undefined) this.#ledger.reconnected(this.#trip)
+    this.#trip = undefined
     this.#joinedOnce()
     this.#sendAgain()
   }
@@ -281,20 +284,19 @@ export class LedgerClient {
     link?.drop()
   }
 
-  #closed(why: string, cause: 'cut' | 'gave up' = 'cut'): void {
+  #closed(why: string, cause: Cause, advice?: number): void {
     this.#links += 1
     this.#link = undefined
     this.#joined = false
     if (this.#stopped) return
-    if (this.#lostAt === undefined) {
-      this.#lostAt = performance.now()
-      this.#cause = cause
-    }
+    const now = performance.now()
+    if (this.#trip === undefined) this.#trip = new Trip(cause, now)
+    else this.#trip.failed(kindOf(why), now)
     this.#ledger.ended(this.options.callId, this.options.side, `${cause}: ${why}`)
     if (this.#attempts === Number.POSITIVE_INFINITY) return
-    const most = doubled(RETRY_MS, this.#attempts)
+    const pauseMs = advice ?? doubled(RETRY_MS, this.#attempts) * Math.random()
     this.#attempts += 1
-    this.#later(most * Math.random(), () => this.#connect())
+    this.#later(pauseMs, () => this.#connect())
   }
 }
 

@@ -3,6 +3,7 @@
  * were written by hand. The verdict is made from the books alone; the timeline is the evidence that goes with it.
  */
 import type { Side } from '../../core/rooms/room.ts'
+import { type Cause, type Spread, type Trip, Trips } from './trips.ts'
 
 /** One client's messages to the other one of its call, counted from 1. */
 interface Direction {
@@ -75,16 +76,6 @@ export interface Verdict {
   endings: Record<string, number>
 }
 
-/** Who ended the connection: the server or what is between, or the client whose message was not acknowledged in time. */
-export type Cause = 'cut' | 'gave up'
-
-export interface Spread {
-  count: number
-  p50: number
-  p99: number
-  max: number
-}
-
 /** Notes kept of each call; the oldest go first. */
 const NOTES_KEPT = 600
 /** Calls shown as evidence. */
@@ -108,7 +99,7 @@ export class Ledger {
   readonly #books = new Map<string, CallBook>()
   readonly #startedAt = performance.now()
   readonly #faults: Note[] = []
-  readonly #reconnects: Record<Cause, number[]> = { cut: [], 'gave up': [] }
+  readonly trips = new Trips()
   readonly #errors: Record<string, number> = {}
   readonly #strangers: string[] = []
   readonly #endings: Record<string, number> = {}
@@ -187,13 +178,14 @@ export class Ledger {
 
   /** A connection, or the attempt at one, is over. */
   ended(callId: string, side: Side, why: string): void {
-    const kind = why.replace(/\{.*"code":"(\w+)".*\}/, '$1').slice(0, 60)
+    const kind = kindOf(why)
     this.#endings[kind] = (this.#endings[kind] ?? 0) + 1
     this.note(callId, side, why)
   }
 
-  reconnected(cause: Cause, ms: number): void {
-    this.#reconnects[cause].push(ms)
+  /** A client is back in its room now. */
+  reconnected(trip: Trip): void {
+    this.trips.add(trip, performance.now())
   }
 
   error(callId: string, side: Side, code: string): void {
@@ -241,7 +233,7 @@ export class Ledger {
       strangers: this.#strangers.length,
       refused: sum(({ refused }) => refused.size),
       gapsTold: sum(({ toldOfGap }) => toldOfGap),
-      reconnects: { cut: spreadOf(this.#reconnects.cut), 'gave up': spreadOf(this.#reconnects['gave up']) },
+      reconnects: { cut: this.trips.spread('cut'), 'gave up': this.trips.spread('gave up') },
       faults: this.#faults.length,
       errors: { ...this.#errors },
       userLeft: this.#userLeft,
@@ -301,6 +293,11 @@ export class Ledger {
   }
 }
 
+/** A refusal without what differs each time. */
+export function kindOf(why: string): string {
+  return why.replace(/\{.*"code":"(\w+)".*\}/, '$1').slice(0, 60)
+}
+
 function lostOf({ acked, delivered }: Direction): number[] {
   return [...acked.keys()].filter((number) => !delivered.has(number))
 }
@@ -337,11 +334,4 @@ function doublesOf(direction: Direction): { plain: number[]; afterDirect: number
 function isBad(direction: Direction): boolean {
   const faults = [lostOf(direction), unsettledOf(direction), doublesOf(direction).plain, direction.reordered]
   return faults.some((numbers) => numbers.length > 0)
-}
-
-/** Milliseconds in their order; a quantile is a value that was measured. */
-function spreadOf(values: number[]): Spread {
-  const sorted = values.toSorted((x, y) => x - y)
-  const at = (part: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0)
-  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: Math.round(sorted.at(-1) ?? 0) }
 }

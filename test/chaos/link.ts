@@ -8,8 +8,8 @@ export interface LinkEvents {
   onMessage(message: Message): void
   /** The message of this id is safe: Socket.IO's callback. A raw connection gets an `ack` message instead. */
   onAck(id: string, reply: { ok: boolean; seq?: string; error?: { code: string } }): void
-  /** Once, whoever ended it, also for a handshake that was refused. */
-  onClosed(why: string): void
+  /** Once, whoever ended it, also for a handshake that was refused; `retryAfterMs` is the refusal's advice. */
+  onClosed(why: string, retryAfterMs?: number): void
 }
 
 export interface LinkOptions {

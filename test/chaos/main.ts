@@ -1,9 +1,9 @@
 // `make chaos-signaling`: a thousand calls, at least twenty killed gateways, the ledger at the end. About six minutes.
-import { randomInt } from 'node:crypto'
 import { startCluster } from '../../dev/cluster/cluster.ts'
+import { pickIndex, runSeed, seededRandom } from '../support/randomness.ts'
 import { Faults } from './faults.ts'
 import { Fleet, pause } from './fleet.ts'
-import { faultsOf, formatVerdict } from './report.ts'
+import { faultsOf, formatTrips, formatVerdict } from './report.ts'
 
 const number = (name: string, fallback: number) => Number(process.env[name] ?? fallback)
 const CALLS = number('CALLS', 1000)
@@ -18,9 +18,11 @@ const SETTLE_MS = 40_000
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 
 const say = (text: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`)
+const seed = runSeed()
+const random = seededRandom(seed)
 const cluster = await startCluster({ gateways: GATEWAYS, env: { STUN_URLS: 'none', LOG_LEVEL: 'warn' } })
 try {
-  say(`${GATEWAYS} gateways are up; making ${CALLS} calls`)
+  say(`${GATEWAYS} gateways are up; making ${CALLS} calls; SEED=${seed} repeats the order of the faults`)
   const fleet = await Fleet.start(cluster, { calls: CALLS, pauseMs: 8000 })
   const faults = new Faults(cluster, fleet)
   say('all have joined')
@@ -29,8 +31,8 @@ try {
   const until = performance.now() + FAULTS_MS
   const others: Promise<unknown>[] = []
   for (let turn = 0; performance.now() < until && faults.counts.kills < KILLS; turn++) {
-    await pause(randomInt(PAUSE_MS.least, PAUSE_MS.most))
-    const name = names[randomInt(names.length)] ?? 'gateway-1'
+    await pause(PAUSE_MS.least + random() * (PAUSE_MS.most - PAUSE_MS.least))
+    const name = names[pickIndex(random, names.length)] ?? 'gateway-1'
     // Of eight turns five kill one gateway, one kills two, one stops one and one drains one, partly at the same time.
     const kind = turn % 8
     if (kind === 2) others.push(faults.stop(name))
@@ -54,6 +56,7 @@ try {
       'calls ended by mistake': notActive.length,
     }),
   )
+  console.log(formatTrips(fleet.ledger.trips))
   const wrong = faultsOf(verdict)
   if (notActive.length > 0) wrong.push(`${notActive.length} calls ended: ${notActive.slice(0, 3).join(', ')}`)
   if (wrong.length > 0) console.log(`\nFAILED: ${wrong.join('; ')}\n${fleet.ledger.evidence()}`)

@@ -1,5 +1,6 @@
 /** The ledger's table for people, and what makes a run good. */
-import type { Spread, Verdict } from './ledger.ts'
+import type { Verdict } from './ledger.ts'
+import type { Spread, Trips } from './trips.ts'
 
 /** What is wrong with a run, one sentence each; nothing when all is well. */
 export function faultsOf(verdict: Verdict): string[] {
@@ -43,4 +44,16 @@ export function formatVerdict(verdict: Verdict, more: Record<string, string | nu
 
 function formatSpread({ count, p50, p99, max }: Spread): string {
   return count === 0 ? '-' : `${count} times, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`
+}
+
+/** Where the time of the ways back after a cut connection went: all of them, and the slowest twentieth. */
+export function formatTrips(trips: Trips): string {
+  const rows = ([1, 0.05] as const).map((part) => {
+    const { failures, ...stages } = trips.stages('cut', part)
+    const times = Object.entries(stages).map(([stage, ms]) => `${stage} ${ms} ms`)
+    const why = Object.entries(failures).map(([reason, count]) => `${count} × ${reason}`)
+    const name = part === 1 ? 'the way back, on average' : '  of the slowest 5 %'
+    return `  ${name.padEnd(44)} ${times.join(', ')}${why.length > 0 ? `; failed: ${why.join(', ')}` : ''}`
+  })
+  return rows.join('\n')
 }

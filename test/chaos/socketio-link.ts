@@ -5,6 +5,7 @@
  */
 import { WebSocket } from 'ws'
 import type { Link, LinkEvents, LinkOptions, Message } from './link.ts'
+import { adviceOf, onRefusal } from './refusal.ts'
 
 export class SocketIoLink implements Link {
   readonly #socket: WebSocket
@@ -15,6 +16,7 @@ export class SocketIoLink implements Link {
   readonly #handshake: NodeJS.Timeout
   #packets = 0
   #closing = ''
+  #advice: number | undefined
 
   constructor(options: LinkOptions, events: LinkEvents) {
     const { token, device, since, callId, anywhere, handshakeMs } = options
@@ -34,9 +36,13 @@ export class SocketIoLink implements Link {
     this.#socket.on('error', (error) => {
       this.#closing ||= error.message
     })
+    onRefusal(this.#socket, ({ why, retryAfterMs }) => {
+      this.#closing = why
+      this.#advice = retryAfterMs
+    })
     this.#socket.on('close', (code, reason) => {
       clearTimeout(this.#handshake)
-      events.onClosed(this.#closing || `${code} ${reason}`.trim())
+      events.onClosed(this.#closing || `${code} ${reason}`.trim(), this.#advice)
     })
   }
 
@@ -72,8 +78,10 @@ export class SocketIoLink implements Link {
         if (asked !== undefined) this.#events.onAck(asked, JSON.parse(json ?? '')[0])
         return
       }
-      case '4':
+      case '4': {
+        this.#advice = adviceOf(JSON.parse(json ?? '').data)
         return this.#end(`refused ${json}`)
+      }
     }
   }
 
