@@ -19,7 +19,7 @@ function render(request: IncomingMessage, error: AppError): { headers: Record<st
       'X-Request-Id': requestId,
       ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(retryAfterSeconds(error)) } : {}),
       ...(error.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-      ...(error.status === 426 ? { Upgrade: 'websocket' } : {}),
+      ...(error.status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {}),
       Connection: 'close',
     },
     body,

@@ -56,6 +56,8 @@ export class RawServer {
 
   constructor(deps: RawServerDeps) {
     this.#deps = deps
+    // Left alone, ws answers with a page of its own. The admission is given back by whoever called handleUpgrade.
+    this.#wss.on('wsClientError', (error, socket, request) => this.#refuse(request, socket, malformed(error)))
     this.#watch = setInterval(() => this.#watchAll(performance.now()), WATCH_MS)
   }
 
@@ -76,14 +78,17 @@ export class RawServer {
         // It was stopped while the handshake was checked.
         socket.resume()
       })
-      // handleUpgrade answers a malformed WebSocket request by itself and never calls back.
+      // handleUpgrade never calls back where the WebSocket request is malformed.
       if (socket.destroyed || !socket.writable) this.#deps.handshakes.giveBack(admission)
     } catch (error) {
-      const fault = error instanceof AppError ? error : new AppError('INTERNAL_ERROR')
-      this.#deps.metrics.refusals.inc({ code: fault.code, transport: 'raw' })
       if (admission !== undefined) this.#deps.handshakes.giveBack(admission)
-      refuseUpgrade(request, socket, fault)
+      this.#refuse(request, socket, error instanceof AppError ? error : new AppError('INTERNAL_ERROR'))
     }
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, fault: AppError): void {
+    this.#deps.metrics.refusals.inc({ code: fault.code, transport: 'raw' })
+    refuseUpgrade(request, socket, fault)
   }
 
   #open(ws: WebSocket, socket: Duplex, admission: Admission, since: string | undefined): void {
@@ -176,6 +181,9 @@ async function hasLeft(socket: Duplex): Promise<boolean> {
   return left || socket.destroyed
 }
 
+/** 426 tells the version that is spoken (RFC 6455 section 4.4). */
+const malformed = ({ message }: Error) =>
+  new AppError('INVALID_REQUEST', message, { status: message.includes('Version') ? 426 : 400 })
 export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
 export const notJson = () => new AppError('INVALID_REQUEST', 'A message must be a JSON object in a text frame')
 

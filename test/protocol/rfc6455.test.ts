@@ -76,6 +76,9 @@ const BAD_UPGRADES: Record<string, [statuses: number[], headers: Record<string, 
     'POST as its method': [[400, 405], {}, 'POST'],
   }
 
+/** HAProxy parses these as no HTTP at all and answers with a page of its own, which no setting replaces. */
+const REFUSED_BY_HAPROXY = ['no key', 'a key of 15 bytes']
+
 for (const entry of ['a gateway', 'the edge'] as const) {
   describe(`RFC 6455 at ${entry}`, () => {
     let cluster: Cluster
@@ -226,6 +229,9 @@ for (const entry of ['a gateway', 'the edge'] as const) {
         for (let attempt = 0; attempt <= CONNECTIONS_PER_USER; attempt++) {
           const answer = await Wire.refusal(url, headers, method)
           expect(answer.status).to.be.oneOf(statuses)
+          if (entry === 'the edge' && REFUSED_BY_HAPROXY.includes(name)) continue
+          expect(JSON.parse(answer.body)).to.have.nested.property('error.code', 'INVALID_REQUEST')
+          expect(answer.headers['content-type']).to.match(/^application\/json/)
         }
 
         const wire = await Wire.open(url)
