@@ -1,5 +1,6 @@
 /** The gateway's metrics. Labels are bounded: types, transports, codes; never an id. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { GateCounts } from './admission-gate.ts'
 import { MessageCounter } from './message-counter.ts'
 
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>
@@ -70,4 +71,20 @@ export function createGatewayMetrics(registry: Registry) {
       registers,
     }),
   }
+}
+
+/** Handshakes by what they do now; `counts` is asked at each scrape. */
+export function observeHandshakes(registry: Registry, counts: () => GateCounts): void {
+  new Gauge({
+    name: 'signaling_handshakes',
+    help: 'Handshakes under way, waiting for their turn, and how many may be under way at once now.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { underWay, waiting, limit } = counts()
+      this.set({ state: 'under_way' }, underWay)
+      this.set({ state: 'waiting' }, waiting)
+      this.set({ state: 'limit' }, limit)
+    },
+  })
 }

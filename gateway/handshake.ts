@@ -8,6 +8,7 @@ import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
+import { AdmissionGate, type GateCounts } from './admission-gate.ts'
 import type { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 
@@ -39,9 +40,8 @@ interface HandshakeDeps {
   log: Logger
 }
 
-/** Advice to clients that were not let in, spread so that they do not come back together. */
-const RETRY_AFTER_MIN_MS = 500
-const RETRY_AFTER_SPREAD_MS = 4500
+/** Advice where another node, or a store that is back, will help: spread, so that a crowd does not come back as one. */
+const ADVICE_MS = { least: 250, spread: 1750 }
 
 /** Pauses before a connection is counted out again: from the first to the longest, doubling. */
 const COUNT_OUT_AGAIN_MS = 250
@@ -52,10 +52,16 @@ export class Handshakes {
   #opened = 0
   /** Tells the connections of this process from those of all others. */
   readonly #process = randomBytes(6).toString('hex')
-  #underWay = 0
+  readonly #gate: AdmissionGate
 
   constructor(deps: HandshakeDeps) {
     this.#deps = deps
+    this.#gate = new AdmissionGate(deps.limits.handshakesAtOnce)
+  }
+
+  /** Handshakes under way and waiting, for the metrics. */
+  get counts(): GateCounts {
+    return this.#gate.counts
   }
 
   /**
@@ -64,18 +70,12 @@ export class Handshakes {
    * SERVICE_UNAVAILABLE while this node drains or the stores that must answer are away.
    */
   async admit(request: HandshakeRequest): Promise<Admission> {
-    if (this.#deps.draining()) throw new AppError('SERVICE_UNAVAILABLE', 'This node is restarting, connect again')
-    // After the death of a node its clients come all at once: those that are let in are served, the others told when to
-    // come back. Without a limit all of them would wait until they time out, and come back all at once again.
-    if (this.#underWay >= this.#deps.limits.handshakesAtOnce)
-      throw new AppError('SERVICE_UNAVAILABLE', 'Too many connections at once, connect again later', {
-        details: { retry_after_ms: RETRY_AFTER_MIN_MS + Math.floor(Math.random() * RETRY_AFTER_SPREAD_MS) },
-      })
-    this.#underWay += 1
+    if (this.#deps.draining())
+      throw advised(new AppError('SERVICE_UNAVAILABLE', 'This node is restarting, connect again'))
     try {
-      return await this.#check(request)
-    } finally {
-      this.#underWay -= 1
+      return await this.#gate.pass(() => this.#check(request))
+    } catch (error) {
+      throw advised(error)
     }
   }
 
@@ -143,6 +143,14 @@ export class Handshakes {
       }
     }
   }
+}
+
+/** A client that waiting helps is told how long, in every 503. */
+function advised(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== 'SERVICE_UNAVAILABLE') return error
+  if (error.details?.retry_after_ms !== undefined) return error
+  const details = { ...error.details, retry_after_ms: ADVICE_MS.least + Math.floor(Math.random() * ADVICE_MS.spread) }
+  return new AppError('SERVICE_UNAVAILABLE', error.message, { cause: error.cause, details })
 }
 
 function recordOf({ identity, connectionId, device, call }: Admission): ConnectionRecord {

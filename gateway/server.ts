@@ -20,7 +20,7 @@ import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
 import { Drain } from './drain.ts'
 import { WriteSchedule } from './frame-queue.ts'
-import { createGatewayMetrics } from './gateway-metrics.ts'
+import { createGatewayMetrics, observeHandshakes } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
 import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
 import { IceRefresh } from './ice-refresh.ts'
@@ -42,6 +42,12 @@ import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketi
 
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
+
+/**
+ * Connections that the kernel holds until they are taken, one in each turn of the event loop: the crowd of a dead node.
+ * What finds no place is not refused but left without an answer. The kernel's own limit is 4096 by default.
+ */
+const BACKLOG = 4096
 
 /** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
 const KEEP_ALIVE_MS = 75_000
@@ -121,6 +127,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     draining: () => drain.started,
     log,
   })
+  observeHandshakes(metricsRegistry, () => handshakes.counts)
   const onGone = (userId: string) => lastSeen.gone(userId)
   const seats = { registry, handshakes, membership, signaling, iceRefresh }
   const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
@@ -180,7 +187,7 @@ function routeUpgrades(http: HttpServer, raw: RawServer): void {
 async function listen(http: HttpServer, port: number, bindAddress: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject)
-    http.listen(port, bindAddress, resolve)
+    http.listen({ port, host: bindAddress, backlog: BACKLOG }, resolve)
   })
   const address = http.address()
   return typeof address === 'object' && address !== null ? address.port : port

@@ -26,12 +26,9 @@ export interface LedgerClientOptions {
   pauseMs: number
 }
 
-/**
- * The first retry spreads a crowd that lost its connections in the same moment. Pauses and the patience with a handshake
- * double with each attempt that fails: whoever is overloaded is not asked more often for it.
- */
-const RETRY_MS = { first: 200, most: 3200 }
-const HANDSHAKE_MS = { first: 2000, most: 8000 }
+/** The protocol's rule ("Reconnecting"): both double with each attempt that fails. */
+const RETRY_MS = { first: 300, most: 10_000 }
+const HANDSHAKE_MS = { first: 4000, most: 16_000 }
 /** A refused message is sent again after this. */
 const REFUSED_RETRY_MS = 250
 /** Without its room after so long a connection is given up. */

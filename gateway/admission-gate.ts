@@ -1,0 +1,142 @@
+/**
+ * How many handshakes this node checks at once, and what becomes of the others. After the death of a node its clients
+ * come all together: some are checked, some wait in a line for a moment, as a browser cannot read advice, and the rest
+ * are told when there will be room for them. Nobody's messages wait behind a crowd of handshakes: while the event loop
+ * is late, fewer are checked at once.
+ */
+import { AppError } from '../core/protocol/errors.ts'
+
+/** However late the node is, so many are checked at once: what is late is not always the handshakes' fault. */
+const LEAST_AT_ONCE = 8
+/** Where the adaptation starts. */
+const FIRST_AT_ONCE = 64
+const LOOK_MS = 25
+/** A turn of the event loop that a message may wait for; the contract's target for signaling is 100 ms. */
+const LATE_MS = 50
+/** The line is as long as can be served in this time, at the rate of the last seconds. */
+const LINE_MS = 1000
+/** Handshakes a second until they were counted: half of what one core of a small machine does. */
+const FIRST_RATE = 500
+const LEAST_RATE = 20
+const RATE_PERIOD_MS = 500
+/** The longest and the shortest advice. */
+const ADVICE_MS = { least: 250, most: 60_000 }
+
+export interface GateCounts {
+  underWay: number
+  waiting: number
+  /** How many may be under way now. */
+  limit: number
+}
+
+export class AdmissionGate {
+  readonly #most: number
+  readonly #now: () => number
+  readonly #line: (() => void)[] = []
+  #limit: number
+  #underWay = 0
+  /** Handshakes a second that this node gets done while it is asked for more. */
+  #perSecond = FIRST_RATE
+  #done = 0
+  #countingSince: number | undefined
+  #lookedAt = 0
+  #looking: NodeJS.Timeout | undefined
+  /** The next free place in the schedule of those that were sent away. */
+  #nextPlaceAt = 0
+
+  /** `most` handshakes at once; `now` in ms, for tests. */
+  constructor(most: number, now: () => number = () => performance.now()) {
+    this.#most = most
+    this.#limit = Math.min(most, FIRST_AT_ONCE)
+    this.#now = now
+  }
+
+  get counts(): GateCounts {
+    return { underWay: this.#underWay, waiting: this.#line.length, limit: this.#limit }
+  }
+
+  /**
+   * Runs `handshake` when it is its turn.
+   * @throws SERVICE_UNAVAILABLE with `details.retry_after_ms` where the line is full, and whatever `handshake` throws
+   */
+  async pass<T>(handshake: () => Promise<T>): Promise<T> {
+    await this.#enter()
+    try {
+      return await handshake()
+    } finally {
+      this.#leave()
+    }
+  }
+
+  async #enter(): Promise<void> {
+    this.#watch()
+    if (this.#underWay < this.#limit && this.#line.length === 0) {
+      this.#underWay += 1
+      return
+    }
+    if (this.#line.length >= (this.#perSecond * LINE_MS) / 1000) throw this.#sendAway()
+    await new Promise<void>((resolve) => this.#line.push(resolve))
+  }
+
+  #leave(): void {
+    this.#underWay -= 1
+    this.#done += 1
+    this.#admit()
+  }
+
+  #admit(): void {
+    while (this.#underWay < this.#limit) {
+      const next = this.#line.shift()
+      if (next === undefined) return
+      this.#underWay += 1
+      next()
+    }
+  }
+
+  /** Each one gets a place of its own, as far apart as handshakes are done: a crowd comes back as a queue. */
+  #sendAway(): AppError {
+    const now = this.#now()
+    this.#nextPlaceAt = Math.max(this.#nextPlaceAt, now + ADVICE_MS.least) + 1000 / this.#perSecond
+    const ms = Math.min(ADVICE_MS.most, Math.ceil(this.#nextPlaceAt - now))
+    return new AppError('SERVICE_UNAVAILABLE', 'Too many connections at once, connect again later', {
+      details: { retry_after_ms: ms },
+    })
+  }
+
+  #watch(): void {
+    if (this.#looking !== undefined) return
+    this.#lookedAt = this.#now()
+    this.#looking = setInterval(() => this.look(), LOOK_MS).unref()
+  }
+
+  /** Every {@link LOOK_MS} while there is anything to do: a look that comes late says that everything is late. */
+  look(): void {
+    const now = this.#now()
+    const lateMs = now - this.#lookedAt - LOOK_MS
+    this.#lookedAt = now
+    const isBusy = this.#line.length > 0
+    if (lateMs > LATE_MS) this.#limit = Math.min(this.#most, Math.max(LEAST_AT_ONCE, Math.floor(this.#limit / 2)))
+    else if (isBusy && this.#limit < this.#most) this.#limit += 1
+    this.#count(now, isBusy)
+    this.#admit()
+    if (this.#underWay > 0 || isBusy) return
+    clearInterval(this.#looking)
+    this.#looking = undefined
+    this.#countingSince = undefined
+  }
+
+  /** What is done in a period counts only where somebody was waiting all the time: else it is not what could be done. */
+  #count(now: number, isBusy: boolean): void {
+    if (!isBusy || this.#countingSince === undefined) {
+      this.#countingSince = isBusy ? now : undefined
+      this.#done = 0
+      return
+    }
+    const ms = now - this.#countingSince
+    if (ms < RATE_PERIOD_MS) return
+    const measured = (this.#done * 1000) / ms
+    this.#perSecond = Math.max(LEAST_RATE, (this.#perSecond + measured) / 2)
+    this.#countingSince = now
+    this.#done = 0
+  }
+}
