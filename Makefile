@@ -50,6 +50,10 @@ test-full: node_modules/.package-lock.json ## As test, with the long randomised 
 chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, and show the ledger (CALLS, KILLS, GATEWAYS)
 	@$(MANY_FILES); exec node --import tsx test/chaos/main.ts
 
+.PHONY: chaos-storm
+chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among them (CLIENTS, GATEWAYS, THROUGH=edge)
+	@$(MANY_FILES); exec node --import tsx test/chaos/storm/main.ts
+
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting
 	@npm run --silent lint

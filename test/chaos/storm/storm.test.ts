@@ -1,0 +1,31 @@
+/** A storm in short; `make chaos-storm` is the long one. */
+import { expect } from 'chai'
+import type { Cluster } from '../../../dev/cluster/cluster.ts'
+import { privateCluster } from '../../support/clusters.ts'
+import { runStorm, type StormOptions } from './storm.ts'
+import { faultsOfStorm, formatStorm } from './storm-report.ts'
+
+const CLIENTS = process.env.TRIALS === 'full' ? 6000 : 1500
+/** At worst some 100 handshakes a second on a busy machine, over both ways in. */
+const LIMITS = { allInAfterKillMs: 30_000, relayP99Ms: 1000, rssMib: 300, attemptsPerEntry: 3 }
+
+describe('a storm of connections while a gateway dies', () => {
+  let cluster: Cluster
+
+  before(async function () {
+    this.timeout(60_000)
+    cluster = await privateCluster({ gateways: 3 })
+  })
+  after(() => cluster.stop())
+
+  for (const through of ['edge', 'gateways'] satisfies StormOptions['through'][]) {
+    it(`lets everybody in and goes on relaying, through the ${through}`, async () => {
+      const result = await runStorm(cluster, { clients: CLIENTS, through, deadlineMs: 60_000 })
+
+      expect(faultsOfStorm(result, LIMITS), formatStorm(result)).to.deep.equal([])
+      expect(result.lostByKill).to.be.greaterThan(50)
+      expect(result.relayDuring.count).to.be.greaterThan(100)
+      await cluster.waitReady('gateway-1')
+    }).timeout(120_000)
+  }
+})
