@@ -9,9 +9,10 @@ class Trial {
   readonly started: number[] = []
   readonly #ends = new Map<number, (error?: Error) => void>()
   #asked = 0
+  readonly #turns: (() => void)[] = []
 
   constructor(most: number) {
-    this.gate = new AdmissionGate(most, () => this.now)
+    this.gate = new AdmissionGate(most, { now: () => this.now, nextTurn: (action) => this.#turns.push(action) })
   }
 
   /** Asks for a handshake; resolves with its advice in ms where it was sent away, or with undefined when it is over. */
@@ -28,9 +29,26 @@ class Trial {
     )
   }
 
-  async end(number: number, error?: Error): Promise<void> {
+  finish(number: number, error?: Error): void {
     this.#ends.get(number)?.(error)
+  }
+
+  async end(number: number, error?: Error): Promise<void> {
+    this.finish(number, error)
+    await this.turns(4)
+  }
+
+  /** So many turns of the event loop; resolves with the handshakes that began in each. */
+  async turns(count: number): Promise<number[]> {
+    const began: number[] = []
     await settle()
+    for (let turn = 0; turn < count; turn++) {
+      const before = this.started.length
+      for (const action of this.#turns.splice(0)) action()
+      await settle()
+      began.push(this.started.length - before)
+    }
+    return began
   }
 
   /** Ends everything that was started and goes on like that for `ms`, with a look every 25 ms. */
@@ -39,7 +57,7 @@ class Trial {
       for (const number of this.started.splice(0, perLook)) await this.end(number)
       this.now += 25
       this.gate.look()
-      await settle()
+      await this.turns(2)
     }
   }
 }
@@ -101,6 +119,23 @@ describe('AdmissionGate', () => {
 
     expect(line).to.be.greaterThan(60)
     expect(Number(sentAway[1]) - Number(sentAway[0])).to.be.within(20, 26)
+  })
+
+  it('begins one handshake in a turn of the event loop, and in one of three while it sends others away', async () => {
+    const trial = new Trial(64)
+    for (let count = 0; count < 164; count++) void trial.ask()
+    await settle()
+    expect(trial.started).to.have.length(64)
+    for (let number = 1; number <= 20; number++) trial.finish(number)
+    expect(await trial.turns(4)).to.deep.equal([1, 1, 1, 1])
+
+    const began: number[] = []
+    for (let count = 0; count < 500; count++) void trial.ask()
+    for (let turn = 0; turn < 6; turn++) {
+      void trial.ask()
+      began.push(...(await trial.turns(1)))
+    }
+    expect(began).to.deep.equal([1, 0, 0, 1, 0, 0])
   })
 
   it('checks fewer at once while the event loop is late, and more again when it is not', async () => {

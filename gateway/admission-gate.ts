@@ -19,6 +19,12 @@ const LINE_MS = 1000
 const FIRST_RATE = 500
 const LEAST_RATE = 20
 const RATE_PERIOD_MS = 500
+/**
+ * Node takes one connection in each turn of its event loop (libuv 1.45 and newer). So that the crowd gets its answers
+ * before it loses patience, one handshake at most leaves the line in a turn, and this many turns leave it alone after
+ * each one in which somebody was sent away.
+ */
+const TURNS_FOR_REFUSALS = 2
 /** The longest and the shortest advice. */
 const ADVICE_MS = { least: 250, most: 60_000 }
 
@@ -29,9 +35,17 @@ export interface GateCounts {
   limit: number
 }
 
+/** What passes, for tests: the clock in ms, and the turns of the event loop. */
+export interface Passing {
+  now(): number
+  nextTurn(action: () => void): void
+}
+
+const REAL: Passing = { now: () => performance.now(), nextTurn: (action) => void setImmediate(action) }
+
 export class AdmissionGate {
   readonly #most: number
-  readonly #now: () => number
+  readonly #passing: Passing
   readonly #line: (() => void)[] = []
   #limit: number
   #underWay = 0
@@ -44,11 +58,16 @@ export class AdmissionGate {
   /** The next free place in the schedule of those that were sent away. */
   #nextPlaceAt = 0
 
-  /** `most` handshakes at once; `now` in ms, for tests. */
-  constructor(most: number, now: () => number = () => performance.now()) {
+  #admitting = false
+  /** Turns that the line is left alone. */
+  #turnsToPass = 0
+  #hasSentAway = false
+
+  /** `most` handshakes at once. */
+  constructor(most: number, passing: Passing = REAL) {
     this.#most = most
     this.#limit = Math.min(most, FIRST_AT_ONCE)
-    this.#now = now
+    this.#passing = passing
   }
 
   get counts(): GateCounts {
@@ -84,18 +103,27 @@ export class AdmissionGate {
     this.#admit()
   }
 
+  /** In each of the next turns one of those that wait, as long as there is room. */
   #admit(): void {
-    while (this.#underWay < this.#limit) {
-      const next = this.#line.shift()
-      if (next === undefined) return
-      this.#underWay += 1
-      next()
-    }
+    if (this.#admitting || this.#line.length === 0 || this.#underWay >= this.#limit) return
+    this.#admitting = true
+    this.#passing.nextTurn(() => {
+      this.#admitting = false
+      if (this.#turnsToPass > 0) this.#turnsToPass -= 1
+      else {
+        this.#turnsToPass = this.#hasSentAway ? TURNS_FOR_REFUSALS : 0
+        this.#hasSentAway = false
+        this.#underWay += 1
+        this.#line.shift()?.()
+      }
+      this.#admit()
+    })
   }
 
   /** Each one gets a place of its own, as far apart as handshakes are done: a crowd comes back as a queue. */
   #sendAway(): AppError {
-    const now = this.#now()
+    const now = this.#passing.now()
+    this.#hasSentAway = true
     this.#nextPlaceAt = Math.max(this.#nextPlaceAt, now + ADVICE_MS.least) + 1000 / this.#perSecond
     const ms = Math.min(ADVICE_MS.most, Math.ceil(this.#nextPlaceAt - now))
     return new AppError('SERVICE_UNAVAILABLE', 'Too many connections at once, connect again later', {
@@ -105,13 +133,13 @@ export class AdmissionGate {
 
   #watch(): void {
     if (this.#looking !== undefined) return
-    this.#lookedAt = this.#now()
+    this.#lookedAt = this.#passing.now()
     this.#looking = setInterval(() => this.look(), LOOK_MS).unref()
   }
 
   /** Every {@link LOOK_MS} while there is anything to do: a look that comes late says that everything is late. */
   look(): void {
-    const now = this.#now()
+    const now = this.#passing.now()
     const lateMs = now - this.#lookedAt - LOOK_MS
     this.#lookedAt = now
     const isBusy = this.#line.length > 0

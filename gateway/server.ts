@@ -45,9 +45,9 @@ const FAREWELL_MS = 2000
 
 /**
  * Connections that the kernel holds until they are taken, one in each turn of the event loop: the crowd of a dead node.
- * What finds no place is not refused but left without an answer. The kernel's own limit is 4096 by default.
+ * No more than are taken before their clients lose patience (4 s), else the node would serve nobody but those who left.
  */
-const BACKLOG = 4096
+const BACKLOG = 1024
 
 /** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
 const KEEP_ALIVE_MS = 75_000

@@ -6,8 +6,8 @@ import { runStorm, type StormOptions } from './storm.ts'
 import { faultsOfStorm, formatStorm } from './storm-report.ts'
 
 const CLIENTS = process.env.TRIALS === 'full' ? 6000 : 1500
-/** At worst some 100 handshakes a second on a busy machine, over both ways in. */
-const LIMITS = { allInAfterKillMs: 30_000, relayP99Ms: 1000, rssMib: 300, attemptsPerEntry: 3 }
+/** For a machine that others keep busy, too; on a quiet one all of it is a fraction. */
+const LIMITS = { allInAfterKillMs: 30_000, relayP99Ms: 2500, rssMib: 300, attemptsPerEntry: 3 }
 
 describe('a storm of connections while a gateway dies', () => {
   let cluster: Cluster
