@@ -53,6 +53,9 @@ export class Handshakes {
   /** Tells the connections of this process from those of all others. */
   readonly #process = randomBytes(6).toString('hex')
   readonly #gate: AdmissionGate
+  /** Redis left a handshake without an answer; whether another one asks it now. */
+  #isSilent = false
+  #isProbing = false
 
   constructor(deps: HandshakeDeps) {
     this.#deps = deps
@@ -114,11 +117,23 @@ export class Handshakes {
     const { connections, nodeId, limits } = this.#deps
     const record = recordOf(admission)
     const limit = record.kind === 'call' ? limits.callConnectionsPerUser : limits.userChannelsPerUser
-    const taken = await connections.add(record, nodeId, limit).catch((error: unknown) => {
-      // The reply may be lost, or late, not the record.
-      void this.#countOut(record)
-      throw new AppError('SERVICE_UNAVAILABLE', 'Connections cannot be counted right now', { cause: error })
-    })
+    // While Redis does not answer one handshake at a time finds out whether it does again. Each of them leaves a record
+    // behind that must be counted out, so there must not be a crowd of them.
+    if (this.#isSilent && this.#isProbing) throw uncounted()
+    this.#isProbing = true
+    const taken = await connections.add(record, nodeId, limit).then(
+      (reply) => {
+        this.#isSilent = false
+        return reply
+      },
+      (error: unknown) => {
+        this.#isSilent = true
+        this.#isProbing = false
+        // The reply may be lost, or late, not the record.
+        void this.#countOut(record)
+        throw uncounted(error)
+      },
+    )
     if (!taken)
       throw new AppError('RATE_LIMITED', `A user may have ${limit} connections of this kind at once`, {
         details: { limit },
@@ -143,6 +158,10 @@ export class Handshakes {
       }
     }
   }
+}
+
+function uncounted(cause?: unknown): AppError {
+  return new AppError('SERVICE_UNAVAILABLE', 'Connections cannot be counted right now', { cause })
 }
 
 /** A client that waiting helps is told how long, in every 503. */

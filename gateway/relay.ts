@@ -17,6 +17,8 @@ const LOADED_FLUSH = 4
 /** What may wait here, all calls together, before senders are told SERVICE_UNAVAILABLE at once. */
 const WAITING_MAX = 20_000
 const WAITING_MAX_BYTES = 32 * 1024 * 1024
+/** What a message costs beside its body. */
+const TICKET_BYTES = 1024
 /** A flush that takes longer than the contract's target for signaling ("Response Time Targets") is not waited for. */
 const PATIENCE_MS = 200
 /** Pause before a flush whose reply did not come is sent again; its dedupe ids make that safe. */
@@ -63,18 +65,18 @@ export class Relay {
   /** Queues a message behind those that wait. */
   submit(ticket: RelayTicket): void {
     const { request } = ticket
+    if (this.#queue.length >= WAITING_MAX || this.#bytes + costOf(ticket) > WAITING_MAX_BYTES) {
+      ticket.done(new AppError('SERVICE_UNAVAILABLE', 'The message cannot be kept right now'))
+      return
+    }
+    this.#bytes += costOf(ticket)
     const twin = this.#impatient?.get(idOf(request))
     if (twin !== undefined) {
       twin.twins.push(ticket)
       return
     }
-    if (this.#queue.length >= WAITING_MAX || this.#bytes + request.body.length > WAITING_MAX_BYTES) {
-      ticket.done(new AppError('SERVICE_UNAVAILABLE', 'The message cannot be kept right now'))
-      return
-    }
     const waiting = { ticket, twins: [], deadline: performance.now() + this.#holdMs, isDirect: false }
     this.#queue.push(waiting)
-    this.#bytes += request.body.length
     if (this.#impatient !== undefined) this.#goDirect(waiting)
     this.#schedule()
   }
@@ -151,10 +153,15 @@ export class Relay {
   }
 
   #settle({ ticket, twins }: Waiting, outcome: RelayResult | AppError): void {
-    this.#bytes -= ticket.request.body.length
-    ticket.done(outcome)
-    for (const twin of twins) twin.done(outcome)
+    for (const settled of [ticket, ...twins]) {
+      this.#bytes -= costOf(settled)
+      settled.done(outcome)
+    }
   }
+}
+
+function costOf({ request }: RelayTicket): number {
+  return request.body.length + TICKET_BYTES
 }
 
 function idOf({ callId, from, dedupeId }: RelayRequest): string {

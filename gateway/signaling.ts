@@ -28,6 +28,9 @@ import type { Relay } from './relay.ts'
 import { packBody } from './relayed-body.ts'
 import { Submission } from './submission.ts'
 
+/** Messages of a peer that wait for its join at most: a browser's candidates are a tenth of it. */
+const PENDING_MAX = 128
+
 export interface SignalingDeps {
   registry: PeerRegistry
   membership: Membership
@@ -54,7 +57,8 @@ export class Signaling {
   receive(peer: Peer, incoming: Incoming): void {
     if (peer.closed) return
     if (peer.pending !== undefined) {
-      peer.pending.push(incoming)
+      if (peer.pending.length < PENDING_MAX) peer.pending.push(incoming)
+      else this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
       return
     }
     try {

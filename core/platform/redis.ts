@@ -11,6 +11,13 @@ type RedisOptions = Omit<AllRedisOptions, 'replyMapping'>
 /** Longest pause between two attempts to reach Redis again; the cluster is back within seconds of its return. */
 const RETRY_MAX_MS = 500
 
+/**
+ * What may wait for a Redis that is connected and does not answer: whoever asks gives up after a second or two, but what
+ * was written stays until it answers. The bytes are some flushes of the relay at their largest.
+ */
+const UNANSWERED_MAX = 50_000
+const UNWRITTEN_MAX_BYTES = 32 * 1024 * 1024
+
 const MESSAGE_EVENTS = new Set(['message', 'messageBuffer', 'pmessage', 'pmessageBuffer'])
 
 /** A Redis client whose lost publishes and misread messages end in the log instead of ending the process. */
@@ -33,6 +40,16 @@ export class GuardedRedis extends Redis {
       if (down) log.info({ connection: options.connectionName }, 'redis reachable again')
       down = false
     })
+  }
+
+  /** Fails at once where too much waits already, as it does while Redis is unreachable. */
+  override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
+    const [command] = args
+    const unwritten = this.stream?.writableLength ?? 0
+    if (this.status !== 'ready' || (this.commandQueue.length < UNANSWERED_MAX && unwritten < UNWRITTEN_MAX_BYTES))
+      return super.sendCommand(...args)
+    command.reject(new Error('redis does not answer, and too much waits for it'))
+    return command.promise
   }
 
   /** The adapter and the emitter publish without a catch: an outage would otherwise be an unhandled rejection. */

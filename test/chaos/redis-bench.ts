@@ -80,7 +80,7 @@ export class RedisBench {
    */
   async expectHarmless(fault: () => Promise<void>, options: Partial<FleetOptions> = {}): Promise<Fleet> {
     const fleet = await Fleet.start(this.cluster, { calls: 14, pauseMs: 400, patiencesMs: [4000, 20_000], ...options })
-    const pids = this.#pids()
+    const pids = pidsOf(this.cluster)
     const statuses = await StatusWatch.start(this.cluster)
     const liveness = new LivenessWatch(this.cluster)
     fleet.startSending()
@@ -107,9 +107,9 @@ export class RedisBench {
     expect(backMs - 800, 'ms until everything was acknowledged and delivered').to.be.lessThan(BACK_MS)
     expect(late, 'statuses missed').to.deep.equal([])
     expect(await fleet.notActive()).to.deep.equal([])
-    expect(this.#pids()).to.deep.equal(pids)
+    expect(pidsOf(this.cluster)).to.deep.equal(pids)
     expect(notAlive).to.deep.equal([])
-    expect(this.#rejections()).to.deep.equal([])
+    expect(rejectionsIn(this.cluster)).to.deep.equal([])
     return fleet
   }
 
@@ -121,25 +121,26 @@ export class RedisBench {
     if (call === undefined) throw new Error('No call was made')
     return { fleet, call }
   }
+}
 
-  #pids(): Record<string, number | null> {
-    const { gateways, api, workers } = this.cluster.description
-    return Object.fromEntries([...gateways, ...api, ...workers].map(({ name, pid }) => [name, pid]))
-  }
+/** The product's processes: one that ended has another pid. */
+export function pidsOf(cluster: Cluster): Record<string, number | null> {
+  const { gateways, api, workers } = cluster.description
+  return Object.fromEntries([...gateways, ...api, ...workers].map(({ name, pid }) => [name, pid]))
+}
 
-  /** Log lines of promises that nobody caught. */
-  #rejections(): string[] {
-    const folder = join(this.cluster.runDir, 'logs')
-    return readdirSync(folder).flatMap((file) =>
-      readFileSync(join(folder, file), 'utf8')
-        .split('\n')
-        .filter((line) => line.includes('unhandled rejection') || line.includes('uncaught')),
-    )
-  }
+/** Log lines of promises that nobody caught. */
+export function rejectionsIn(cluster: Cluster): string[] {
+  const folder = join(cluster.runDir, 'logs')
+  return readdirSync(folder).flatMap((file) =>
+    readFileSync(join(folder, file), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('unhandled rejection') || line.includes('uncaught')),
+  )
 }
 
 /** Asks every process whether it lives, all the time. */
-class LivenessWatch {
+export class LivenessWatch {
   readonly #failures: string[] = []
   readonly #watching: Promise<void>
   #stopped = false

@@ -1,7 +1,9 @@
 /** More handshakes than a node takes: some wait, the others are told when to come back, and all who do get in. */
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
+import { type Redis, startRedis } from '../../dev/cluster/redis.ts'
 import { CrowdClient } from '../chaos/storm/crowd-client.ts'
+import { TcpProxy } from '../chaos/tcp-proxy.ts'
 import { type ConnectOptions, newCall, newUser } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
@@ -9,20 +11,28 @@ import { eventually } from '../support/eventually.ts'
 
 /** The line of a node that has not measured its speed yet, and some more. */
 const CROWD = 560
-/** Redis answers again after this: the crowd comes within a second, and is in at a few hundred a second. */
+const SLOW_MS = 500
+/** Redis is fast again after this: the crowd comes within a second, and is in at a few hundred a second. */
 const PATIENCE_MS = 30_000
 
 describe('a crowd of handshakes', () => {
   let cluster: Cluster
+  let redis: Redis
+  let proxy: TcpProxy
   const crowd: CrowdClient[] = []
 
   before(async function () {
     this.timeout(60_000)
-    cluster = await privateCluster({ gateways: 1, edge: false, env: { HANDSHAKES_AT_ONCE: '2' } })
+    redis = await startRedis()
+    proxy = await TcpProxy.start(redis.port)
+    const redisUrl = `redis://127.0.0.1:${proxy.port}`
+    cluster = await privateCluster({ gateways: 1, edge: false, redisUrl, env: { HANDSHAKES_AT_ONCE: '2' } })
   })
   after(async () => {
     for (const client of crowd) client.stop()
     await cluster.stop()
+    await proxy.stop()
+    await redis.stop()
   })
 
   const waiting = async () => {
@@ -33,8 +43,8 @@ describe('a crowd of handshakes', () => {
   it('is let in as fast as the node can, and told when to come back where it cannot', async () => {
     const call = await newCall(cluster)
     let advised = 0
-    const redis = cluster.description.redis.pid as number
-    process.kill(redis, 'SIGSTOP')
+    // A handshake takes half a second then, and four a second get done.
+    proxy.delayMs = SLOW_MS / 2
     try {
       for (let index = 0; index < CROWD; index++) {
         const options = {
@@ -67,7 +77,7 @@ describe('a crowd of handshakes', () => {
         if (kind === 'raw') expect(refused.headers['retry-after']).to.equal(String(Math.ceil(ms / 1000)))
       }
     } finally {
-      process.kill(redis, 'SIGCONT')
+      proxy.delayMs = 0
     }
 
     await eventually(() => expect(crowd.filter(({ isIn }) => !isIn)).to.have.length(0), PATIENCE_MS)
