@@ -144,17 +144,19 @@ describe('AdmissionGate', () => {
     await settle()
     expect(trial.gate.counts.limit).to.equal(64)
 
+    await trial.run(25 * 20, 0)
+    expect(trial.gate.counts.limit).to.equal(84)
     trial.now += 25 + 51
     trial.gate.look()
-    expect(trial.gate.counts.limit).to.equal(32)
+    expect(trial.gate.counts.limit).to.equal(42)
     for (let count = 0; count < 10; count++) {
       trial.now += 1000
       trial.gate.look()
     }
-    expect(trial.gate.counts.limit).to.equal(8)
+    expect(trial.gate.counts.limit).to.equal(32)
 
     await trial.run(25 * 10, 0)
-    expect(trial.gate.counts.limit).to.equal(18)
+    expect(trial.gate.counts.limit).to.equal(42)
   })
 
   it('never checks more at once than it was told, however little that is', async () => {

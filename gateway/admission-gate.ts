@@ -6,8 +6,11 @@
  */
 import { AppError } from '../core/protocol/errors.ts'
 
-/** However late the node is, so many are checked at once: what is late is not always the handshakes' fault. */
-const LEAST_AT_ONCE = 8
+/**
+ * However late the node is, so many are checked at once: what is late is not always the handshakes' fault, and each of
+ * them waits for its stores most of the time. Some 30 ms of work, if all of them are answered in the same turn.
+ */
+const LEAST_AT_ONCE = 32
 /** Where the adaptation starts. */
 const FIRST_AT_ONCE = 64
 const LOOK_MS = 25
