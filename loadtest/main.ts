@@ -12,7 +12,7 @@ const FULL: Settings = {
   rounds: 3,
   pairs: 200,
   blocks: FULL_BLOCKS,
-  warmUpMs: 1_500,
+  warmUpMs: 3_000,
   rates: [
     { perSecond: 10_000, ms: 3_000 },
     { perSecond: 4_000, ms: 2_500 },
@@ -20,7 +20,7 @@ const FULL: Settings = {
   ],
   saturationMs: 2_000,
   idleConnections: 2_000,
-  connectMs: 2_500,
+  connectMs: 5_000,
   calmMs: { each: 15_000, all: 240_000 },
 }
 
