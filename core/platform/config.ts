@@ -1,5 +1,6 @@
 /** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
 import { ConfigError, type Environment, readEnvironment } from './environment.ts'
+import { webhookEndpoints } from './webhook-endpoints.ts'
 
 export type ProcessRole = 'api' | 'gateway' | 'worker' | 'migrate'
 
@@ -16,6 +17,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
   const e = readEnvironment(env)
   if (e.NODE_LEASE_SECONDS <= e.NODE_BEAT_SECONDS)
     throw new ConfigError('NODE_LEASE_SECONDS must be more than NODE_BEAT_SECONDS, or every node counts as dead.')
+  const endpoints = webhookEndpoints(e, role === 'worker')
+  const giveUpMs = e.WEBHOOK_GIVE_UP_SECONDS * 1000
   return {
     role,
     nodeName: e.NODE_NAME || `${role}-${process.pid}`,
@@ -48,6 +51,11 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,
       idempotencyRetentionMs: e.IDEMPOTENCY_RETENTION_SECONDS * 1000,
       outboxRetentionMs: e.OUTBOX_RETENTION_SECONDS * 1000,
+      /** Which events are written down for which endpoint; without any, nothing is. */
+      webhooks: {
+        subscriptions: endpoints.flatMap(({ name, types }) => types.map((type) => ({ endpoint: name, type }))),
+        giveUpMs,
+      },
     },
     presence: { onlineAfterPutMs: e.PRESENCE_ONLINE_SECONDS * 1000 },
     worker: { sweepIntervalMs: e.SWEEP_INTERVAL_SECONDS * 1000 },
@@ -72,6 +80,18 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       managePerMinute: e.RATE_LIMIT_MANAGE_PER_MINUTE,
     },
     ice: iceConfig(e),
+    webhooks: {
+      endpoints,
+      allowPrivate: e.WEBHOOK_ALLOW_PRIVATE,
+      /** The whole of one attempt. */
+      timeoutMs: e.WEBHOOK_TIMEOUT_SECONDS * 1000,
+      /** Per endpoint and process. */
+      concurrency: e.WEBHOOK_CONCURRENCY,
+      backoffMs: e.WEBHOOK_BACKOFF_SECONDS * 1000,
+      backoffMaxMs: e.WEBHOOK_BACKOFF_MAX_SECONDS * 1000,
+      giveUpMs,
+      deadLetterRetentionMs: e.WEBHOOK_DEAD_LETTER_RETENTION_SECONDS * 1000,
+    },
   }
 }
 

@@ -62,7 +62,7 @@ const url = (fallback: string, ...schemes: string[]) =>
       throw new Error(`must be a URL that starts with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`)
     return value.replace(/\/+$/, '')
   })
-const urls = (fallback: string[], pattern: RegExp, form: string) =>
+const list = (fallback: string[], pattern: RegExp, form: string) =>
   variable(fallback, (value) => {
     if (value === 'none') return []
     const parts = value.split(',').map((part) => part.trim())
@@ -134,11 +134,30 @@ export const VARIABLES = {
   RATE_LIMIT_HISTORY_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_MANAGE_PER_MINUTE: whole(6000, 'requests a minute'),
 
-  STUN_URLS: urls(['stun:stun.l.google.com:19302'], /^stuns?:[^\s,]+$/, 'stun: or stuns: URLs'),
-  TURN_URLS: urls([], /^turns?:[^\s,]+$/, 'turn: or turns: URLs'),
+  STUN_URLS: list(['stun:stun.l.google.com:19302'], /^stuns?:[^\s,]+$/, 'stun: or stuns: URLs'),
+  TURN_URLS: list([], /^turns?:[^\s,]+$/, 'turn: or turns: URLs'),
   TURN_SECRET: secrets,
   TURN_TTL_SECONDS: whole(3600, 'seconds', 5, 86_400),
   DOCS_ENABLED: flag(true),
+
+  WEBHOOK_URLS: list(
+    [],
+    /^([a-z0-9][a-z0-9-]{0,39}=)?https?:\/\/[^\s,]+$/i,
+    'http: or https: URLs, as name=https://… or bare',
+  ),
+  WEBHOOK_SECRETS: list(
+    [],
+    /^([^=,|]+=)?whsec_[a-z0-9+/]+=*(\|whsec_[a-z0-9+/]+=*)*$/i,
+    'whsec_… secrets, as name=whsec_…',
+  ),
+  WEBHOOK_EVENTS: list([], /^([^=,|]+=)?call\.[a-z]+(\|call\.[a-z]+)*$/i, 'types, as name=call.initiated|call.missed'),
+  WEBHOOK_ALLOW_PRIVATE: flag(false),
+  WEBHOOK_TIMEOUT_SECONDS: decimal(10, 'seconds', 0.05, 60),
+  WEBHOOK_CONCURRENCY: whole(10, 'requests', 1, 1000),
+  WEBHOOK_BACKOFF_SECONDS: seconds(1),
+  WEBHOOK_BACKOFF_MAX_SECONDS: seconds(60),
+  WEBHOOK_GIVE_UP_SECONDS: decimal(86_400, 'seconds', 0.05, 31_536_000),
+  WEBHOOK_DEAD_LETTER_RETENTION_SECONDS: decimal(2_592_000, 'seconds', 1, 31_536_000),
 } satisfies Record<string, Variable<unknown>>
 
 export type Environment = { [K in keyof typeof VARIABLES]: (typeof VARIABLES)[K]['fallback'] }
