@@ -14,6 +14,8 @@ import { rollCall } from './sweeps/roll-call.ts'
 import { unansweredCalls } from './sweeps/unanswered-calls.ts'
 import { unreachableCallees } from './sweeps/unreachable-callees.ts'
 import { upkeep } from './sweeps/upkeep.ts'
+import { webhookUpkeep } from './sweeps/webhook-upkeep.ts'
+import { Couriers } from './webhooks/couriers.ts'
 
 export interface Worker {
   readonly running: boolean
@@ -23,7 +25,8 @@ export interface Worker {
 }
 
 /** Starts nothing and connects to nothing yet; the stores may be away. */
-export function createWorker({ config, db, redis, log, registry }: Platform): Worker {
+export function createWorker(platform: Platform): Worker {
+  const { config, db, redis, log, registry } = platform
   const { keyPrefix } = config.redis
   const { leaseMs } = config.nodes
   const { sweepIntervalMs } = config.worker
@@ -37,6 +40,7 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
     registry,
   })
   const keeper = new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs: config.signaling.reconnectGraceMs })
+  const couriers = new Couriers(platform)
   const sweeper = new Sweeper(
     [
       { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
@@ -48,6 +52,7 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
       rollCall(calls, contact),
       leftoverEvents(calls),
       upkeep(calls),
+      ...webhookUpkeep(couriers, config),
     ],
     log,
     registry,
@@ -56,9 +61,12 @@ export function createWorker({ config, db, redis, log, registry }: Platform): Wo
     get running() {
       return sweeper.running
     },
-    start: () => sweeper.start(),
+    start() {
+      sweeper.start()
+      couriers.start()
+    },
     async stop() {
-      await sweeper.stop()
+      await Promise.all([sweeper.stop(), couriers.stop()])
       await calls.outbox.close()
     },
   }

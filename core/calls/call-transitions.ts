@@ -7,9 +7,11 @@ import type { Knex } from 'knex'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
 import type { CallType, EndReason } from '../protocol/signaling.ts'
+import { WebhookQueue } from '../webhooks/enqueue.ts'
 import type { Call } from './call.ts'
 import { type CallRow, callFromRow } from './call-rows.ts'
 import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
+import { FINAL_WEBHOOK } from './call-webhooks.ts'
 import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
 
 /** A change that is committed, and the outbox row that tells of it. */
@@ -62,9 +64,11 @@ export class CallTransitions {
   readonly #db: Database
   readonly #limits: CallLimits
   readonly #keys: IdempotencyStore
+  readonly #webhooks: WebhookQueue
 
   constructor(db: Database, config: Config['calls'], keys: IdempotencyStore) {
     this.#db = db
+    this.#webhooks = new WebhookQueue(config.webhooks)
     this.#limits = callLimits(config)
     this.#keys = keys
   }
@@ -103,8 +107,8 @@ export class CallTransitions {
                             receipt_due_at)
          SELECT CAST(:id AS uuid), 'connecting', :type, CAST(:callerId AS uuid), CAST(:calleeId AS uuid),
                 at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')} FROM clock
-         RETURNING *), ${TOLD('call-ringing')}`,
-      { id, type, callerId, calleeId, ...this.#limits },
+         RETURNING *), ${this.#webhooks.tell("'call.initiated'")} ${TOLD('call-ringing')}`,
+      { id, type, callerId, calleeId, ...this.#limits, ...this.#webhooks.bindings },
     )
     return onlyChange(rows)
   }
@@ -150,8 +154,8 @@ export class CallTransitions {
          INSERT INTO contacts (user_id, contact_id)
          SELECT side.user_id, side.contact_id FROM moved CROSS JOIN LATERAL
            (VALUES (caller_id, callee_id), (callee_id, caller_id)) AS side (user_id, contact_id)
-         ORDER BY 1, 2 ON CONFLICT DO NOTHING), ${TOLD('call-changed')}`,
-      { callId, device: deviceId ?? null, ...this.#limits },
+         ORDER BY 1, 2 ON CONFLICT DO NOTHING), ${this.#webhooks.tell("'call.answered'")} ${TOLD('call-changed')}`,
+      { callId, device: deviceId ?? null, ...this.#limits, ...this.#webhooks.bindings },
     )
     return rows.map(change)[0]
   }
@@ -189,8 +193,13 @@ export class CallTransitions {
          SELECT user_id, coalesce(answered_at, created_at), id, role, call_type,
                 CASE WHEN status = 'failed' THEN 'failed' WHEN answered_at IS NULL THEN 'missed' ELSE 'completed' END,
                 other_user_id, ended_at, coalesce(floor(extract(epoch FROM ended_at - answered_at)), 0)::int, end_reason
-         FROM sides), ${TOLD('call-changed')}`,
-      { id: pick.id ?? null, ids: pick.ids ?? null, limit: pick.limit ?? pick.ids?.length ?? 1 },
+         FROM sides), ${this.#webhooks.tell(FINAL_WEBHOOK)} ${TOLD('call-changed')}`,
+      {
+        id: pick.id ?? null,
+        ids: pick.ids ?? null,
+        limit: pick.limit ?? pick.ids?.length ?? 1,
+        ...this.#webhooks.bindings,
+      },
     )
     return rows.map(change)
   }

@@ -7,6 +7,7 @@ import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
 import type { CallRinging } from '../protocol/cluster-events.ts'
 import { AppError } from '../protocol/errors.ts'
+import { WebhookQueue } from '../webhooks/enqueue.ts'
 import { type Call, isLive, roleOf } from './call.ts'
 import type { CallDeadlines } from './call-deadlines.ts'
 import { callRinging } from './call-messages.ts'
@@ -38,9 +39,11 @@ export interface Confirmed {
 
 export class RingReceipts {
   readonly #deps: Dependencies
+  readonly #webhooks: WebhookQueue
 
   constructor(deps: Dependencies) {
     this.#deps = deps
+    this.#webhooks = new WebhookQueue(deps.config.webhooks)
   }
 
   /**
@@ -80,8 +83,8 @@ export class RingReceipts {
       `WITH ${CLOCK}, moved AS (
          UPDATE calls SET version = version + 1, ringing_at = greatest(clock.at, created_at, unreachable_at)
          FROM clock WHERE calls.id = :callId AND callee_id = :userId AND ${STILL_RINGS}
-         RETURNING calls.*), ${TOLD('call-changed')}`,
-      { callId, userId },
+         RETURNING calls.*), ${this.#webhooks.tell("'call.ringing'")} ${TOLD('call-changed')}`,
+      { callId, userId, ...this.#webhooks.bindings },
     )
     return rows.map(change)[0]
   }
