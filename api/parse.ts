@@ -6,6 +6,7 @@ import type { HistoryQuery } from '../core/calls/history-store.ts'
 import { isDeviceId, MAX_DEVICE_ID_LENGTH } from '../core/platform/tokens.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
+import type { DeadLetterQuery } from '../core/webhooks/dead-letters.ts'
 import { contextOf } from './request-context.ts'
 
 /** Contract, "Call History": `limit`. */
@@ -64,6 +65,16 @@ const historyQuery = z.strictObject({
   cursor: z.string('must be given once').optional(),
 })
 
+const endpointName = z.string('must be a string').min(1, 'must not be empty')
+
+const deadLetterQuery = z.strictObject({
+  limit: wholeNumber(1, HISTORY_LIMIT_MAX).default(HISTORY_LIMIT_DEFAULT),
+  endpoint: endpointName.optional(),
+  cursor: z.string('must be given once').optional(),
+})
+
+const replayBody = z.object({ endpoint: endpointName.nullish() })
+
 export function parseInitiate(request: Request) {
   const body = readInitiate(parseJson(request))
   if (body.caller_id === body.callee_id)
@@ -106,6 +117,24 @@ export function parsePresence(request: Request) {
 export function parseHistoryQuery(request: Request): HistoryQuery {
   const { limit, offset, call_type, status, cursor } = read(historyQuery, { ...request.query })
   return { limit, offset, callType: call_type, status, cursor }
+}
+
+export function parseDeadLetterQuery(request: Request): DeadLetterQuery {
+  return read(deadLetterQuery, { ...request.query })
+}
+
+/** The number of a dead letter in the path, as text: it may be larger than a number of JavaScript. */
+export function parseDeadLetterId(request: Request): string {
+  const { id } = request.params
+  if (typeof id !== 'string' || !/^[1-9]\d{0,17}$/.test(id))
+    throw invalid([{ field: 'id', message: 'must be the id of a dead letter' }])
+  return id
+}
+
+/** The body is optional: without it, and without `endpoint`, every endpoint is meant. */
+export function parseReplay(request: Request): string | undefined {
+  const body = read(replayBody, contextOf(request).body === undefined ? {} : parseJson(request))
+  return body.endpoint ?? undefined
 }
 
 /** A UUID in the path. A call's id is noted for the log. */

@@ -16,6 +16,7 @@ import type {
   ActiveCallsResponse,
   AnswerResponse,
   CallStatusResponse,
+  DeadLettersResponse,
   EndResponse,
   HistoryResponse,
   InitiateResponse,
@@ -26,6 +27,8 @@ import type {
   RingingResponse,
 } from '../core/protocol/http.ts'
 import type { ConnectionStatus, ParticipantRole } from '../core/protocol/signaling.ts'
+import { webhookEventId } from '../core/protocol/webhooks.ts'
+import type { DeadLetterPage } from '../core/webhooks/dead-letters.ts'
 
 /** `publicUrl` comes from the configuration, never from the request's Host: a caller must not steer the callee's token. */
 export function presentInitiated(call: Call, publicUrl: string): InitiateResponse {
@@ -208,5 +211,28 @@ export function presentPresenceUpdate(userId: string, update: PresenceUpdate): P
     status: update.status,
     updated_at: update.updatedAt.toISOString(),
     visibility: update.visibility,
+  }
+}
+
+export function presentDeadLetters(limit: number, page: DeadLetterPage): DeadLettersResponse {
+  return {
+    dead_letters: page.letters.map((letter) => ({
+      id: letter.id,
+      endpoint: letter.endpoint,
+      event_id: webhookEventId(letter.callId, letter.type),
+      type: letter.type,
+      call_id: letter.callId,
+      created_at: letter.createdAt.toISOString(),
+      died_at: letter.diedAt.toISOString(),
+      attempts: letter.attempts,
+      last_outcome: letter.lastOutcome,
+      last_status: letter.lastStatus,
+    })),
+    pagination: {
+      limit,
+      total: page.total,
+      has_more: page.hasMore,
+      ...(page.nextCursor === undefined ? {} : { next_cursor: page.nextCursor }),
+    },
   }
 }

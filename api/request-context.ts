@@ -43,3 +43,8 @@ export function mayActFor(identity: Identity, userId: string): boolean {
 export function assertMayActFor(identity: Identity, userId: string): void {
   if (!mayActFor(identity, userId)) throw new AppError('FORBIDDEN', 'The token does not speak for this user')
 }
+
+/** @throws FORBIDDEN for anybody without the scope `calls:manage` */
+export function assertManages(identity: Identity): void {
+  if (!identity.manages) throw new AppError('FORBIDDEN', 'This needs the scope calls:manage')
+}

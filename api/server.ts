@@ -13,6 +13,7 @@ import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { iceRoutes } from './routes/ice.ts'
 import { presenceRoutes } from './routes/presence.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import type { ApiServices } from './services.ts'
 
 export function createApiServer(services: ApiServices): Express {
@@ -34,6 +35,7 @@ export function createApiServer(services: ApiServices): Express {
   app.use(refuseOtherMethods(callRoutes(services, guards)))
   app.use(refuseOtherMethods(presenceRoutes(services, guards)))
   app.use(refuseOtherMethods(iceRoutes(services, guards)))
+  app.use(refuseOtherMethods(webhookRoutes(services, guards)))
   if (config.http.docsEnabled) app.use(refuseOtherMethods(docsRoutes()))
   app.use(() => {
     throw new AppError('NOT_FOUND', 'There is nothing at this path')

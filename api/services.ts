@@ -7,6 +7,7 @@ import { Connections } from '../core/presence/connections.ts'
 import { PresenceService } from '../core/presence/presence-service.ts'
 import { PresenceStore } from '../core/presence/presence-store.ts'
 import { RoomDirectory } from '../core/rooms/room-view.ts'
+import { DeadLetters } from '../core/webhooks/dead-letters.ts'
 import { ApiMetrics } from './api-metrics.ts'
 
 export interface ApiServices {
@@ -15,6 +16,7 @@ export interface ApiServices {
   calls: CallService
   rooms: RoomDirectory
   presence: PresenceService
+  deadLetters: DeadLetters
   metrics: ApiMetrics
 }
 
@@ -40,6 +42,11 @@ export function createServices(platform: Platform): ApiServices {
       onlineAfterPutMs: config.presence.onlineAfterPutMs,
       log,
     }),
+    deadLetters: new DeadLetters(
+      db,
+      config.webhooks.endpoints.map(({ name }) => name),
+      config.webhooks.giveUpMs,
+    ),
     metrics: new ApiMetrics(registry),
   }
 }

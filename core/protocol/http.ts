@@ -8,6 +8,7 @@ import type {
   ParticipantRole,
   RingState,
 } from './signaling.ts'
+import type { WebhookType } from './webhooks.ts'
 
 export type EndRequestReason = 'user_hangup' | 'connection_failed' | 'timeout'
 export type PresenceStatus = 'online' | 'offline'
@@ -146,4 +147,24 @@ export interface IceServersResponse {
   iceServers: IceServer[]
   ttl_seconds: number
   codecs: { audio: string[]; video: string[] }
+}
+
+export interface DeadLettersResponse {
+  dead_letters: {
+    id: string
+    endpoint: string
+    event_id: string
+    type: WebhookType
+    call_id: string
+    created_at: string
+    died_at: string
+    attempts: number
+    last_outcome: string | null
+    last_status: number | null
+  }[]
+  pagination: { limit: number; total: number; has_more: boolean; next_cursor?: string }
+}
+
+export interface ReplayResponse {
+  replayed: number
 }

@@ -8,6 +8,7 @@ import type {
   ActiveCallsResponse,
   AnswerResponse,
   CallStatusResponse,
+  DeadLettersResponse,
   EndRequestReason,
   EndResponse,
   HealthResponse,
@@ -19,6 +20,7 @@ import type {
   PresenceResponse,
   PresenceStatus,
   PresenceUpdateResponse,
+  ReplayResponse,
   RingingResponse,
   Visibility,
 } from '../../core/protocol/http.ts'
@@ -131,6 +133,18 @@ export class ApiClient {
 
   iceServers(): Promise<ApiResponse<IceServersResponse>> {
     return this.request('GET', '/api/v1/webrtc/ice-servers')
+  }
+
+  deadLetters(query?: Record<string, string | number>): Promise<ApiResponse<DeadLettersResponse>> {
+    return this.request('GET', '/api/v1/webhooks/dead-letters', { query })
+  }
+
+  replay(id: string): Promise<ApiResponse<ReplayResponse>> {
+    return this.request('POST', `/api/v1/webhooks/dead-letters/${id}/replay`)
+  }
+
+  replayAll(body?: { endpoint?: string }): Promise<ApiResponse<ReplayResponse>> {
+    return this.request('POST', '/api/v1/webhooks/dead-letters/replay', { body })
   }
 
   /** Any request at all, also one that no sane client would send. */
