@@ -6,6 +6,8 @@
 
 /** Longest wait of what is in no hurry; as long as TCP holds its own acknowledgements back. */
 const LATE_MS = 40
+/** A node that writes anyway takes what is due along; a timer of its own would wake it up for that alone. */
+const SLACK_MS = 10
 
 interface Late {
   queue: FrameQueue
@@ -24,25 +26,30 @@ export class WriteSchedule {
     if (this.#soon.push(queue) === 1) queueMicrotask(() => this.#flushSoon())
   }
 
-  /** The queue is written within 40 ms, unless something else has it written before. */
+  /** The queue is written within 50 ms, unless something else has it written before. */
   late(queue: FrameQueue): void {
     this.#late.push({ queue, due: performance.now() + LATE_MS })
-    this.#timer ??= setTimeout(() => this.#flushLate(), LATE_MS)
+    this.#timer ??= setTimeout(() => this.#onTimer(), LATE_MS + SLACK_MS)
   }
 
   #flushSoon(): void {
     const queues = this.#soon
     this.#soon = []
     for (const queue of queues) queue.flush()
+    if (this.#late.length > 0) this.#flushDue(performance.now())
   }
 
-  #flushLate(): void {
+  #onTimer(): void {
     const now = performance.now()
-    const next = this.#late.findIndex(({ due }) => due > now)
-    const over = this.#late.splice(0, next < 0 ? this.#late.length : next)
+    this.#flushDue(now)
     const [first] = this.#late
-    this.#timer = first === undefined ? undefined : setTimeout(() => this.#flushLate(), first.due - now)
-    for (const { queue } of over) queue.flush()
+    this.#timer =
+      first === undefined ? undefined : setTimeout(() => this.#onTimer(), Math.max(1, first.due + SLACK_MS - now))
+  }
+
+  #flushDue(now: number): void {
+    const next = this.#late.findIndex(({ due }) => due > now)
+    for (const { queue } of this.#late.splice(0, next < 0 ? this.#late.length : next)) queue.flush()
   }
 }
 
