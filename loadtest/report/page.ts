@@ -27,12 +27,16 @@ export function renderPage(results: Results, facts: RunFacts): string {
     `\`${command}\` at commit ${machine.commit}, ${minutes.toFixed(0)} minutes. [How to read and repeat it](../../docs/performance.md).`,
     '',
     `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, Linux ${machine.kernel}, Node ${machine.node}, Redis ${machine.redis}`,
-    'without persistence. Servers, Redis, Postgres and the generator share it. Loopback, no TLS.',
+    'without persistence.',
+    'Servers, Redis, Postgres and the generator share it.',
+    'Loopback, no TLS.',
     '',
     `${settings.rounds} rounds, ours and rivals in turns, every second round in reverse; medians, the rounds' range in brackets.`,
-    `${settings.pairs} calls with two peers each; a message has ${MESSAGE_BYTES} bytes. Warm-up ${settings.warmUpMs / 1000} s, then ${rates},`,
-    `then saturation (one message of each peer under way) for ${settings.saturationMs / 1000} s. CPU is what the kernel accounted to all`,
-    'gateway or rival processes and their Redis, by messages delivered. Latency: from the write at the sender to the read at its peer.',
+    `${settings.pairs} calls with two peers each; a message has ${MESSAGE_BYTES} bytes.`,
+    `Warm-up ${settings.warmUpMs / 1000} s, then ${rates},`,
+    `then saturation (one message of each peer under way) for ${settings.saturationMs / 1000} s.`,
+    'CPU is what the kernel accounted to all gateway or rival processes and their Redis, by messages delivered.',
+    'Latency: from the write at the sender to the read at its peer.',
     '',
     ...disturbance(results),
     '## Targets',
@@ -199,7 +203,7 @@ function renderConnections(results: Results, settings: Settings): string {
     'Postgres',
     'connects/s',
   ]
-  return `${table(head, rows)}\n\nMemory: growth of resident memory by ${settings.idleConnections} joined connections, after garbage collection. Rivals let in anybody; ours check token, call and limits.`
+  return `${table(head, rows)}\n\nMemory: growth of resident memory by ${settings.idleConnections} joined connections, after garbage collection.\nRivals let in anybody; ours check token, call and limits.`
 }
 
 function table(head: string[], rows: string[][]): string {
