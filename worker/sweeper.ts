@@ -2,6 +2,7 @@
  * Runs named sweeps, each in a loop of its own: a slow one delays no other, and none ever overlaps itself. A failure is
  * logged once for each run of failures, waited out a little, and never ends the process.
  */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { Logger } from '../core/platform/logger.ts'
@@ -28,6 +29,8 @@ export class Sweeper {
 
   constructor(sweeps: Sweep[], log: Logger, registry: Registry) {
     this.#sweeps = sweeps
+    // Each sweep waits for it in its pause, and again in what it does: no leak, however many there are.
+    setMaxListeners(0, this.#stopping.signal)
     this.#log = log
     this.#passes = new Histogram({
       name: 'sweep_seconds',

@@ -24,9 +24,9 @@ export const PLANTED_BUGS: PlantedBug[] = [
   {
     name: 'messages are acknowledged before they are kept',
     file: 'gateway/signaling.js',
-    healthy: 'this.#deps.relay.submit({',
+    healthy: 'this.#deps.relay.submit(new Submission(',
     sick: `this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch, peer.delivered));
-        this.#deps.relay.submit({`,
+        this.#deps.relay.submit(new Submission(`,
   },
   {
     name: 'a join reads no tail',

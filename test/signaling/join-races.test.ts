@@ -126,18 +126,13 @@ describe('join races', () => {
     }
   })
 
-  const roster = `local recipients, senders = to == 'a' and state[5] or state[6], to == 'a' and state[6] or state[5]`
+  const roster = 'local recipients = state[4]'
   const bugs = {
-    'the roster is not asked who is there': [
-      roster,
-      roster.replace(/= to == 'a' and state\[5\] or state\[6\]/, "= ''"),
-    ],
+    'the roster is not asked who is there': [roster, "local recipients = ''"],
     'the roster is asked a message too late': [
       roster,
-      `${roster}
-       local current = recipients
-       recipients = redis.call('HGET', room, 'old' .. to) or ''
-       redis.call('HSET', room, 'old' .. to, current or '')`,
+      `local recipients = redis.call('HGET', room, 'old' .. to) or ''
+       redis.call('HSET', room, 'old' .. to, state[4] or '')`,
     ],
   } as const
 
