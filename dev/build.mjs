@@ -1,4 +1,4 @@
-// Compiles the product into dist/ and copies the files that are read at run time (Lua scripts, the OpenAPI document).
+// Compiles the product into dist/, makes the client's package, and copies the files that are read at run time (Lua scripts, the OpenAPI document).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,6 +13,8 @@ execFileSync(
     stdio: 'inherit',
   },
 )
+
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-client.mjs')], { stdio: 'inherit' })
 
 /** Run-time assets by folder; everything else in dist/ comes from the compiler. */
 const ASSETS = /\.(lua|yaml)$/

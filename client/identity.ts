@@ -1,0 +1,26 @@
+/** Who a token speaks for. It is only read here: the service verifies it. */
+import { CallingError } from './errors.ts'
+
+export interface Identity {
+  userId: string
+  /** The device by which the service knows our connections: the token's own, else ours. */
+  deviceId: string
+}
+
+/** @throws CallingError `INVALID_TOKEN` for what is no JWT of a user */
+export function readIdentity(token: string, ownDevice: string): Identity {
+  const claims = readClaims(token)
+  if (typeof claims?.sub !== 'string') throw new CallingError('INVALID_TOKEN', 'The token names no user')
+  const device = claims.device_id ?? claims.jti
+  return { userId: claims.sub.toLowerCase(), deviceId: typeof device === 'string' ? device : ownDevice }
+}
+
+function readClaims(token: string): Record<string, unknown> | undefined {
+  const [, payload = ''] = token.split('.')
+  try {
+    const bytes = Uint8Array.from(atob(payload.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0))
+    return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}
