@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { WebSocket } from 'ws'
 import type { CallPhase } from '../../client/call-state.ts'
+import { stopLibdatachannel } from '../../dev/demo/libdatachannel-connection.ts'
 import { sharedCluster } from '../support/clusters.ts'
 import { eventually } from '../support/eventually.ts'
 import { closeParties, Party, untilPhase } from './party.ts'
@@ -39,7 +40,10 @@ describe('the package of the client', function () {
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   })
   afterEach(closeParties)
-  after(() => rmSync(folder, { recursive: true, force: true }))
+  after(() => {
+    rmSync(folder, { recursive: true, force: true })
+    stopLibdatachannel()
+  })
 
   it('is as small as its README says, and imports nothing', () => {
     const code = readFileSync(join(root, 'client/dist/calling-client.js'))
@@ -67,10 +71,14 @@ describe('the package of the client', function () {
       writeFileSync(join(folder, name), code)
       const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom']
       try {
-        execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options, '--types', '', name], {
-          cwd: folder,
-          encoding: 'utf8',
-        })
+        execFileSync(
+          process.execPath,
+          [join(root, 'node_modules/typescript/bin/tsc'), ...options, '--types', '', name],
+          {
+            cwd: folder,
+            encoding: 'utf8',
+          },
+        )
         return ''
       } catch (error) {
         return (error as { stdout: string }).stdout
