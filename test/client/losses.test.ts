@@ -65,6 +65,30 @@ describe('the client library, when connections are lost', function () {
     await cluster.waitReady('gateway-1')
   })
 
+  it('negotiates anew where the service cannot tell what was lost', async () => {
+    const [alice, bob] = [await Party.online(cluster), await Party.online(cluster, { gateway: 1 })]
+    const outgoing = await alice.client.call(bob.id)
+    const incoming = await bob.rung()
+    await incoming.answer()
+    await Promise.all([untilPhase(outgoing, 'active'), untilPhase(incoming, 'active')])
+    const offer = () => connectionOf(incoming).remoteDescription?.sdp
+    await eventually(() => expect(connectionOf(outgoing).signalingState).to.equal('stable'))
+    const before = offer()
+
+    // It comes back empty: everybody is told that something may be missing.
+    await cluster.restartRedis()
+
+    await eventually(() => {
+      expect(offer()).to.not.equal(before)
+      for (const call of [outgoing, incoming]) expect(connectionOf(call).signalingState).to.equal('stable')
+    }, 20_000)
+    for (const call of [outgoing, incoming]) connectionOf(call).say()
+    await expectComplete(outgoing, incoming)
+    await incoming.hangUp()
+    await untilPhase(outgoing, 'ended')
+    expect(outgoing.state.endReason).to.equal('hangup')
+  })
+
   it(`ends ${CALLS} calls alike on both sides, with every message once, whose connections are cut at random`, async () => {
     const seed = runSeed()
     console.log(`      seed ${seed}`)
