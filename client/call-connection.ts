@@ -28,6 +28,7 @@ export class CallConnection {
   readonly #negotiation: Negotiation
   readonly #recovery: IceRecovery
   readonly #reports: QualityReports
+  #remoteStream: MediaStream | undefined
   #closed = false
 
   constructor(options: ConnectionOptions) {
@@ -50,9 +51,7 @@ export class CallConnection {
     })
     this.#reports = new QualityReports(connection, options.report)
     connection.onconnectionstatechange = () => this.#changed()
-    connection.ontrack = ({ streams: [stream] }) => {
-      if (stream !== undefined) options.remoteStream(stream)
-    }
+    connection.ontrack = ({ track, streams: [stream] }) => this.#gotTrack(track, stream)
     settings.onPeerConnection(connection, call)
     this.#addMedia(isCaller)
   }
@@ -100,6 +99,13 @@ export class CallConnection {
     this.connection.onconnectionstatechange = null
     this.connection.ontrack = null
     this.connection.close()
+  }
+
+  /** One stream for a screen, however the other side's stack has grouped its tracks. */
+  #gotTrack(track: MediaStreamTrack, stream: MediaStream | undefined): void {
+    this.#remoteStream ??= stream ?? new MediaStream()
+    if (!this.#remoteStream.getTracks().includes(track)) this.#remoteStream.addTrack(track)
+    this.#options.remoteStream(this.#remoteStream)
   }
 
   #changed(): void {

@@ -13,7 +13,7 @@ import type { SocketEnd } from './reconnecting-socket.ts'
 export type CallEvents = {
   /** Something of `call.state` has changed. */
   state: [CallState]
-  /** The other side's stream is there: `video.srcObject = stream`. */
+  /** The other side's stream is there, or has got a further track: `video.srcObject = stream`. */
   stream: [MediaStream]
   /** Something went wrong; the call goes on unless its state says otherwise. */
   error: [CallingError]
@@ -219,7 +219,6 @@ export class Call extends Events<CallEvents> {
   }
 
   #gotStream(stream: MediaStream): void {
-    if (this.#remoteStream === stream) return
     this.#remoteStream = stream
     this.emit('stream', stream)
   }

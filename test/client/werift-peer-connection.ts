@@ -17,6 +17,8 @@ class Werift extends RTCPeerConnection {
         [urls].flat().map((url) => ({ urls: url, username, credential })),
       ),
       iceUseIpv6: false,
+      // Else a transport that is bundled away keeps its socket.
+      bundlePolicy: 'max-bundle',
       iceAdditionalHostAddresses: [LOOPBACK],
     })
     this.onDataChannel.subscribe((channel) => this.#follow(channel))

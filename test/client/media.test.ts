@@ -1,0 +1,88 @@
+import { expect } from 'chai'
+import { RtpHeader, RtpPacket, MediaStream as WeriftStream, MediaStreamTrack as WeriftTrack } from 'werift'
+import type { Call } from '../../client/call.ts'
+import type { Cluster } from '../../dev/cluster/cluster.ts'
+import { sharedCluster } from '../support/clusters.ts'
+import { eventually } from '../support/eventually.ts'
+import { closeParties, Party, untilPhase } from './party.ts'
+
+/** A microphone, and a camera where it is wanted, whose packets the test makes. */
+function madeMedia() {
+  const opened: WeriftTrack[] = []
+  const getMedia = async ({ video }: { video: boolean }) => {
+    const tracks = (video ? ['audio', 'video'] : ['audio']).map((kind) => new WeriftTrack({ kind: kind as 'audio' }))
+    opened.push(...tracks)
+    return new WeriftStream(tracks) as unknown as MediaStream
+  }
+  return { opened, getMedia }
+}
+
+const tracksOf = (stream: MediaStream | undefined) => (stream?.getTracks() ?? []) as unknown as WeriftTrack[]
+
+/** Sends packets on one side's tracks until each kind has come out at the other side. */
+async function flows(from: Call, to: Call, kinds: string[]): Promise<void> {
+  const heard = new Set<string>()
+  for (const track of tracksOf(to.remoteStream)) track.onReceiveRtp.subscribe(() => heard.add(track.kind))
+  let sequenceNumber = 0
+  await eventually(() => {
+    sequenceNumber += 1
+    for (const track of tracksOf(from.localStream)) {
+      const header = new RtpHeader({ sequenceNumber, timestamp: sequenceNumber * 960, payloadType: 96, ssrc: 1 })
+      track.writeRtp(new RtpPacket(header, Buffer.from('media')))
+    }
+    expect([...heard]).to.have.members(kinds)
+  })
+}
+
+describe('the media of the client library', function () {
+  this.timeout(60_000)
+  let cluster: Cluster
+
+  before(async () => {
+    cluster = await sharedCluster()
+  })
+  afterEach(closeParties)
+
+  for (const [type, kinds] of [
+    ['voice', ['audio']],
+    ['video', ['audio', 'video']],
+  ] as const) {
+    it(`flows both ways in a ${type} call, is switched, and stops with it`, async () => {
+      const [hers, his] = [madeMedia(), madeMedia()]
+      const plain = { onPeerConnection: () => {} }
+      const alice = await Party.online(cluster, { ...plain, getMedia: hers.getMedia })
+      const bob = await Party.online(cluster, { ...plain, gateway: 1, getMedia: his.getMedia })
+      const outgoing = await alice.client.call(bob.id, { video: type === 'video' })
+      const incoming = await bob.rung()
+      await incoming.answer()
+      await Promise.all([untilPhase(outgoing, 'active'), untilPhase(incoming, 'active')])
+
+      await flows(outgoing, incoming, [...kinds])
+      await flows(incoming, outgoing, [...kinds])
+
+      expect(outgoing.state).to.include({ muted: false, cameraOn: type === 'video' })
+      outgoing.setMuted(true)
+      outgoing.setCamera(false)
+      expect(outgoing.state).to.include({ muted: true, cameraOn: false })
+      expect(hers.opened.map(({ enabled }) => enabled)).to.deep.equal(kinds.map(() => false))
+      await outgoing.hangUp()
+      await untilPhase(incoming, 'ended')
+      expect([...hers.opened, ...his.opened].every(({ stopped }) => stopped)).to.equal(true)
+      expect([...alice.errors, ...bob.errors].map(({ message }) => message)).to.deep.equal([])
+    })
+  }
+
+  it('is asked for before anybody is rung, and its absence leaves a call ringing', async () => {
+    const getMedia = () => Promise.reject(new Error('Permission denied'))
+    const alice = await Party.online(cluster)
+    const bob = await Party.online(cluster, { gateway: 1, getMedia })
+    const codeOf = ({ code }: { code: string }) => code
+
+    expect(await bob.client.call(alice.id).catch(codeOf)).to.equal('MEDIA_UNAVAILABLE')
+    expect((await bob.user.api.activeCalls(bob.id)).body.active_calls).to.deep.equal([])
+    await alice.client.call(bob.id)
+    const incoming = await bob.rung()
+    expect(await incoming.answer().catch(codeOf)).to.equal('MEDIA_UNAVAILABLE')
+    expect(incoming.state.phase).to.equal('ringing')
+  })
+})
