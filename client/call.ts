@@ -177,7 +177,8 @@ export class Call extends Events<CallEvents> {
     this.#version = message.version
     if (message.status === 'ended' || message.status === 'failed') return this.#end(message.end_reason ?? 'unknown')
     if (message.status === 'connecting') return this.#change({ ringState: message.ring_state })
-    if (this.direction === 'outgoing') return this.#change({ phase: furthest(this.#state.phase, 'connecting') })
+    if (this.direction === 'outgoing')
+      return this.#change({ phase: furthest(this.#state.phase, 'connecting'), ringState: undefined })
     const isOurs = message.answered_by_device === this.#context.identity.deviceId
     const takesIt = this.#hasAsked || this.#session !== undefined || this.#context.isMergingWith(this.peerId)
     if (!isOurs || !takesIt) this.#end('answered_elsewhere')
@@ -234,7 +235,7 @@ export class Call extends Events<CallEvents> {
     this.#session?.close()
     this.#media?.stop()
     this.#context.forget(this.id)
-    this.#change({ phase: 'ended', endReason, reconnecting: false, peerPresent: false })
+    this.#change({ phase: 'ended', endReason, ringState: undefined, reconnecting: false, peerPresent: false })
   }
 
   #change(changes: Partial<CallState>): void {
