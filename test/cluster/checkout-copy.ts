@@ -19,7 +19,7 @@ import { eventually } from '../support/eventually.ts'
 const original = dirname(dirname(import.meta.dirname))
 
 /** Written to by a build, so they are copied for real. */
-const COPIED = ['dist']
+const COPIED = ['dist', 'client']
 /** Only read, and big: hard links where the file system allows. */
 const LINKED = ['node_modules', '.tools']
 const SOURCES = ['Makefile', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'dev', 'edge']
