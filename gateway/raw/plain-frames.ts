@@ -1,7 +1,7 @@
 /**
  * A short cut for the frames that signaling is made of: whole, final, masked text frames (RFC 6455 section 5.2) that lie
  * in one piece in what a socket has read. They are taken here; all else goes to `ws`, which judges it.
- * It saves a tenth of a relayed message's CPU: the library takes frames through a stream of its own.
+ * The library takes frames through a stream of its own, which was some 9 % of a loaded gateway's profile.
  */
 import type { WebSocket } from 'ws'
 import { MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
