@@ -20,14 +20,10 @@ const LATE_MS = 50
 const LINE_MS = 1000
 /** Handshakes a second until they were counted: half of what one core of a small machine does. */
 const FIRST_RATE = 500
-const LEAST_RATE = 20
+const LEAST_RATE = 50
 const RATE_PERIOD_MS = 500
-/**
- * Node takes one connection in each turn of its event loop (libuv 1.45 and newer). So that the crowd gets its answers
- * before it loses patience, one handshake at most leaves the line in a turn, and this many turns leave it alone after
- * each one in which somebody was sent away.
- */
-const TURNS_FOR_REFUSALS = 2
+/** At most so many leave the line in one turn of the event loop: some 5 ms of work, behind which messages wait. */
+const PER_TURN = 8
 /** The longest and the shortest advice. */
 const ADVICE_MS = { least: 250, most: 60_000 }
 
@@ -62,9 +58,6 @@ export class AdmissionGate {
   #nextPlaceAt = 0
 
   #admitting = false
-  /** Turns that the line is left alone. */
-  #turnsToPass = 0
-  #hasSentAway = false
 
   /** `most` handshakes at once. */
   constructor(most: number, passing: Passing = REAL) {
@@ -96,7 +89,7 @@ export class AdmissionGate {
       this.#underWay += 1
       return
     }
-    if (this.#line.length >= (this.#perSecond * LINE_MS) / 1000) throw this.#sendAway()
+    if (this.#line.length >= (this.#perSecond * LINE_MS) / 1000) throw this.sendAway()
     await new Promise<void>((resolve) => this.#line.push(resolve))
   }
 
@@ -106,27 +99,28 @@ export class AdmissionGate {
     this.#admit()
   }
 
-  /** In each of the next turns one of those that wait, as long as there is room. */
+  /** In each of the next turns some of those that wait, as long as there is room. */
   #admit(): void {
     if (this.#admitting || this.#line.length === 0 || this.#underWay >= this.#limit) return
     this.#admitting = true
     this.#passing.nextTurn(() => {
       this.#admitting = false
-      if (this.#turnsToPass > 0) this.#turnsToPass -= 1
-      else {
-        this.#turnsToPass = this.#hasSentAway ? TURNS_FOR_REFUSALS : 0
-        this.#hasSentAway = false
+      for (let begun = 0; begun < PER_TURN && this.#underWay < this.#limit; begun++) {
+        const begin = this.#line.shift()
+        if (begin === undefined) return
         this.#underWay += 1
-        this.#line.shift()?.()
+        begin()
       }
       this.#admit()
     })
   }
 
-  /** Each one gets a place of its own, as far apart as handshakes are done: a crowd comes back as a queue. */
-  #sendAway(): AppError {
+  /**
+   * What one that cannot be checked is told: each gets a place of its own, as far apart as handshakes are done, so that
+   * a crowd comes back as a queue.
+   */
+  sendAway(): AppError {
     const now = this.#passing.now()
-    this.#hasSentAway = true
     this.#nextPlaceAt = Math.max(this.#nextPlaceAt, now + ADVICE_MS.least) + 1000 / this.#perSecond
     const ms = Math.min(ADVICE_MS.most, Math.ceil(this.#nextPlaceAt - now))
     return new AppError('SERVICE_UNAVAILABLE', 'Too many connections at once, connect again later', {

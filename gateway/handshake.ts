@@ -19,6 +19,8 @@ export interface HandshakeRequest {
   /** A device that the token does not name (additive `device_id` of the handshake). */
   device: string | undefined
   origin: string | undefined
+  /** Whether the client is known to have gone: then nothing needs to be checked any more. */
+  hasLeft(): boolean
 }
 
 /** A connection that may be opened; it counts until it is given back. */
@@ -67,6 +69,11 @@ export class Handshakes {
     return this.#gate.counts
   }
 
+  /** What a client is told that this node has no time to check. */
+  refusal(): AppError {
+    return this.#gate.sendAway()
+  }
+
   /**
    * Checks a handshake and counts the connection in.
    * @throws UNAUTHORIZED, FORBIDDEN, INVALID_REQUEST, CALL_NOT_FOUND, CALL_ALREADY_ENDED, RATE_LIMITED, and
@@ -83,6 +90,7 @@ export class Handshakes {
   }
 
   async #check(request: HandshakeRequest): Promise<Admission> {
+    if (request.hasLeft()) throw new AppError('SERVICE_UNAVAILABLE', 'The client has gone')
     const identity = await this.#deps.tokens.verify(request.token)
     this.#checkOrigin(request.origin)
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)

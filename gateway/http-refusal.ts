@@ -35,6 +35,8 @@ function retryAfterSeconds({ details }: AppError): number {
 /** Answers an upgrade request with an HTTP error: the client never gets a WebSocket. Browsers see only close code 1006. */
 export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: AppError): void {
   if (!socket.writable) return
+  // Who was refused may reset the connection at any moment, and nobody else listens to it.
+  socket.on('error', () => socket.destroy())
   const { headers, body } = render(request, error)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)

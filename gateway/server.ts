@@ -15,6 +15,7 @@ import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
+import { Arrivals } from './arrivals.ts'
 import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
@@ -146,7 +147,12 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const schedule = new WriteSchedule()
   serveSocketIo(io, { handshakes, lifecycle, signaling, metrics, schedule, limits })
   const raw = new RawServer({ handshakes, lifecycle, signaling, metrics, schedule, limits })
-  routeUpgrades(http, raw)
+  const onOneTooMany = (request: IncomingMessage, socket: Duplex) => {
+    const error = handshakes.refusal()
+    metrics.refusals.inc({ code: error.code, transport: request.url?.startsWith('/ws/') ? 'raw' : 'socketio' })
+    refuseUpgrade(request, socket, error)
+  }
+  routeUpgrades(http, raw, io, onOneTooMany)
 
   await node.start()
   void warnOfPersistence(redis, log)
@@ -176,11 +182,26 @@ function notASocket(request: IncomingMessage): AppError {
   return new AppError('INVALID_REQUEST', 'This path serves WebSocket connections', { status: 426 })
 }
 
-/** Raw paths are ours; Socket.IO takes its own; anything else gets an HTTP answer, where Engine.IO would just hang up. */
-function routeUpgrades(http: HttpServer, raw: RawServer): void {
-  http.on('upgrade', (request, socket: Duplex, head) => {
+/**
+ * Raw paths are ours, Socket.IO has its own; anything else gets an HTTP answer, where Engine.IO would just hang up. It
+ * would also take all that come in the same turn, so it is handed them here.
+ */
+function routeUpgrades(
+  http: HttpServer,
+  raw: RawServer,
+  io: IoServer,
+  onOneTooMany: (request: IncomingMessage, socket: Duplex) => void,
+): void {
+  const arrivals = new Arrivals()
+  const route = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url?.startsWith('/ws/')) void raw.upgrade(request, socket, head)
     else if (!request.url?.startsWith('/socket.io/')) refuseUpgrade(request, socket, new AppError('NOT_FOUND'))
+    else io.engine.handleUpgrade(request, socket, head)
+  }
+  http.removeAllListeners('upgrade')
+  http.on('upgrade', (request, socket: Duplex, head) => {
+    const serve = () => route(request, socket, head)
+    arrivals.take({ socket, serve, refuse: () => onOneTooMany(request, socket) })
   })
 }
 

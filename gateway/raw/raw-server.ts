@@ -67,7 +67,7 @@ export class RawServer {
     socket.on('error', onError)
     let admission: Admission | undefined
     try {
-      const { handshake, since } = readRequest(request)
+      const { handshake, since } = readRequest(request, socket)
       if (this.#pauses.wasPaused() && (await hasLeft(socket))) return void socket.destroy()
       admission = await this.#deps.handshakes.admit(handshake)
       if (!socket.writable) return this.#deps.handshakes.giveBack(admission)
@@ -187,7 +187,10 @@ const malformed = ({ message }: Error) =>
 export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
 export const notJson = () => new AppError('INVALID_REQUEST', 'A message must be a JSON object in a text frame')
 
-function readRequest(request: IncomingMessage): { handshake: HandshakeRequest; since: string | undefined } {
+function readRequest(
+  request: IncomingMessage,
+  socket: Duplex,
+): { handshake: HandshakeRequest; since: string | undefined } {
   // The base is never used: only path and query are read, the Host header decides nothing.
   const url = parseUrl(`http://gateway${request.url ?? ''}`)
   const path = url === undefined ? undefined : parseRawPath(url)
@@ -199,6 +202,7 @@ function readRequest(request: IncomingMessage): { handshake: HandshakeRequest; s
       callId: path.callId,
       device: url.searchParams.get('device_id') ?? undefined,
       origin: request.headers.origin,
+      hasLeft: () => socket.destroyed || socket.readableEnded,
     },
     since: url.searchParams.get('since') ?? undefined,
   }

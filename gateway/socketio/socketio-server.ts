@@ -152,6 +152,7 @@ function readHandshake(socket: IoSocket) {
     callId: readText(query.call_id) ?? readText(auth.call_id),
     device: readText(auth.device_id) ?? readText(query.device_id),
     origin: headers.origin,
+    hasLeft: () => socket.conn.readyState !== 'open',
   }
 }
 
