@@ -10,7 +10,7 @@ SOURCES := $(shell find api client core gateway worker migrations -type f -not -
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TLS=1, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down
@@ -27,7 +27,7 @@ token: node_modules/.package-lock.json ## Print a token for the running cluster 
 
 .PHONY: demo
 demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks (RELAY=1 through TURN alone)
-	@node --import tsx dev/demo/main.ts
+	@$(if $(wildcard .run/tls/ca.pem),NODE_EXTRA_CA_CERTS=.run/tls/ca.pem) node --import tsx dev/demo/main.ts
 
 .PHONY: logs
 logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
