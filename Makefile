@@ -21,6 +21,10 @@ down: node_modules/.package-lock.json ## Stop the cluster of this checkout from 
 status: node_modules/.package-lock.json ## Show what runs, and whether it is ready
 	@$(CLUSTER) status || true
 
+.PHONY: scale
+scale: node_modules/.package-lock.json ## Add gateways to the running cluster, or drain the last ones away (gateways=4)
+	@$(CLUSTER) scale --gateways '$(gateways)'
+
 .PHONY: token
 token: node_modules/.package-lock.json ## Print a token for the running cluster (user=<uuid>, name=, device=, scope=)
 	@$(CLUSTER) token $(if $(user),--user '$(user)') $(if $(name),--name '$(name)') $(if $(device),--device '$(device)') $(if $(scope),--scope '$(scope)')
@@ -53,6 +57,10 @@ chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, 
 .PHONY: chaos-storm
 chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among them (CLIENTS, GATEWAYS, THROUGH=edge)
 	@$(MANY_FILES); exec node --import tsx test/chaos/storm/main.ts
+
+.PHONY: chaos-rolling
+chaos-rolling: build ## Replace every process and scale gateways under 500 calls and REST traffic (CALLS, REST_CLIENTS)
+	@$(MANY_FILES); exec node --import tsx test/chaos/rolling-main.ts
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting

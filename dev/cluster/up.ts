@@ -6,6 +6,7 @@ import type { ClusterDescription } from './description.ts'
 import { probePort } from './ports.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { stopLeftovers } from './process-identity.ts'
+import { serveScaling } from './scaling.ts'
 import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
 import { createLinePrinter } from './terminal.ts'
 import { forgetTokenKey, saveTokenKey } from './token-key.ts'
@@ -26,10 +27,13 @@ export async function up(runDir: string, env: NodeJS.ProcessEnv): Promise<void> 
   }
   // `make up | head` closes our output; the cluster must then still be stopped in order.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
+  // Asked to scale before there is a cluster: the asker gives up, and nothing dies of the signal.
+  process.on('SIGUSR2', () => {})
   const ending = new AbortController()
   const ended = onceSignalled(ending)
   try {
     const cluster = await start(runDir, env, ending.signal)
+    serveScaling(runDir, cluster)
     await ended
     console.log('stopping')
     await cluster.stop()
