@@ -7,7 +7,7 @@ import { findFreePort } from '../../dev/cluster/ports.ts'
 import type { EdgeServer } from '../../edge/render.ts'
 import { Fleet, pause, stopAllFleets } from '../chaos/fleet.ts'
 import { faultsOf } from '../chaos/report.ts'
-import { RestTraffic } from '../chaos/rest-traffic.ts'
+import { BUSY_USERS, RestTraffic } from '../chaos/rest-traffic.ts'
 import { newCall } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
 import { type ObservedEdge, serverThrough } from '../support/edge-log.ts'
@@ -20,7 +20,7 @@ describe('an edge that is replaced under load', () => {
 
   before(async function () {
     this.timeout(60_000)
-    cluster = await privateCluster({ hardStopSeconds: 4 })
+    cluster = await privateCluster({ hardStopSeconds: 4, env: BUSY_USERS })
   })
   afterEach(stopAllFleets)
   after(() => cluster.stop())
