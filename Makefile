@@ -10,7 +10,7 @@ SOURCES := $(shell find api client core gateway worker migrations -type f -not -
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TLS=1, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down
@@ -21,13 +21,17 @@ down: node_modules/.package-lock.json ## Stop the cluster of this checkout from 
 status: node_modules/.package-lock.json ## Show what runs, and whether it is ready
 	@$(CLUSTER) status || true
 
+.PHONY: scale
+scale: node_modules/.package-lock.json ## Add gateways to the running cluster, or drain the last ones away (gateways=4)
+	@$(CLUSTER) scale --gateways '$(gateways)'
+
 .PHONY: token
 token: node_modules/.package-lock.json ## Print a token for the running cluster (user=<uuid>, name=, device=, scope=)
 	@$(CLUSTER) token $(if $(user),--user '$(user)') $(if $(name),--name '$(name)') $(if $(device),--device '$(device)') $(if $(scope),--scope '$(scope)')
 
 .PHONY: demo
 demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks (RELAY=1 through TURN alone)
-	@node --import tsx dev/demo/main.ts
+	@$(if $(wildcard .run/tls/ca.pem),NODE_EXTRA_CA_CERTS=.run/tls/ca.pem) node --import tsx dev/demo/main.ts
 
 .PHONY: logs
 logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
@@ -53,6 +57,10 @@ chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, 
 .PHONY: chaos-storm
 chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among them (CLIENTS, GATEWAYS, THROUGH=edge)
 	@$(MANY_FILES); exec node --import tsx test/chaos/storm/main.ts
+
+.PHONY: chaos-rolling
+chaos-rolling: build ## Replace every process and scale gateways under 500 calls and REST traffic (CALLS, REST_CLIENTS)
+	@$(MANY_FILES); exec node --import tsx test/chaos/rolling-main.ts
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting

@@ -4,10 +4,12 @@
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Config } from './platform/config.ts'
+import { ConfigError } from './platform/environment.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createDatabase, type Database } from './platform/postgres.ts'
-import { createRedis, type GuardedRedis } from './platform/redis.ts'
+import { createRedis, type GuardedRedis, settled } from './platform/redis.ts'
 import { Shutdown } from './platform/shutdown.ts'
+import { tlsFault } from './platform/tls-fault.ts'
 
 /** The outer parts alone, for a process or a test that wires its own services. */
 export interface Platform {
@@ -30,10 +32,29 @@ export function createPlatform(config: Config): Platform {
     config,
     log,
     db: createDatabase(config.postgres, `tchat-${config.role}`),
-    redis: createRedis(config.redis.url, 'commands', log),
+    redis: createRedis(config.redis, 'commands', log),
     registry,
     shutdown: new Shutdown(config.http.shutdownTimeoutMs, log),
   }
+}
+
+/** Longest wait of a start for the first word of a store. */
+const FIRST_WORD_MS = 2000
+
+/**
+ * Ends a start where a store that is asked for by TLS is not what it should be; one that is merely away does not matter.
+ * @throws ConfigError that says what is wrong with its certificate
+ */
+export async function checkStores({ config, db, redis }: Platform): Promise<void> {
+  if (config.postgres.tls !== false)
+    await db.raw('SELECT 1').catch((error: Error) => {
+      const fault = tlsFault(error)
+      if (fault !== undefined) throw new ConfigError(`Postgres at DATABASE_URL is not trusted: ${fault}.`)
+    })
+  if (!config.redis.url.startsWith('rediss:')) return
+  const distrusted = new Promise((resolve) => redis.once('error', resolve))
+  if (redis.distrust === undefined) await Promise.race([settled(redis, FIRST_WORD_MS), distrusted])
+  if (redis.distrust !== undefined) throw new ConfigError(`Redis is not trusted: ${redis.distrust}.`)
 }
 
 /** Adds the closing of the stores as the last steps; call it after every step that still needs them. */

@@ -37,10 +37,47 @@ describe('renderEdge', () => {
 
   it('checks each server on its internal port, apart from the one it serves on', () => {
     expect(section(config, 'backend gateways from http')).to.include.members([
-      'server gateway-1 127.0.0.1:7003 check port 7004',
-      'server gateway-2 127.0.0.1:7005 check port 7006',
+      'server gateway-1 127.0.0.1:7003 id 768488 check port 7004',
+      'server gateway-2 127.0.0.1:7005 id 768933 check port 7006',
     ])
-    expect(section(config, 'backend api from http')).to.include('server api-1 127.0.0.1:7001 check port 7002')
+    expect(section(config, 'backend api from http').join()).to.match(
+      /server api-1 127.0.0.1:7001 id \d+ check port 7002/,
+    )
+  })
+
+  it('gives a server the same id whatever else is listed, and no two the same', () => {
+    const gateways = Array.from({ length: 500 }, (_, at) => `gateway-${at}`).map((name) => ({
+      name,
+      host: '127.0.0.1',
+      port: 7003,
+      checkPort: 7004,
+    }))
+    const idsOf = (listed: typeof gateways) =>
+      [...renderEdge(template, { ...settings, apis: [], gateways: listed }).matchAll(/server (\S+) \S+ id (\d+)/g)]
+        .map(([, name, id]) => `${name} ${id}`)
+        .sort()
+
+    const all = idsOf(gateways)
+    expect(idsOf(gateways.toReversed())).to.deep.equal(all)
+    expect(new Set(all.map((text) => text.split(' ')[1])).size).to.equal(500)
+    const few = gateways.filter((_, at) => at % 7 === 0)
+    expect(idsOf(few).filter((text) => !all.includes(text))).to.deep.equal([])
+  })
+
+  it('serves HTTPS where it has a certificate, and says so to the servers and, where asked to, to browsers', () => {
+    const secure = (strictTransportSeconds: number) =>
+      renderEdge(template, { ...settings, tls: { certificate: '/tls/edge.pem', strictTransportSeconds } })
+
+    expect(section(secure(0), 'frontend public from base')).to.include(
+      'bind 127.0.0.1:8093 ssl crt /tls/edge.pem alpn http/1.1',
+    )
+    expect(section(secure(0), 'defaults http from base')).to.include('http-request set-header X-Forwarded-Proto https')
+    expect(secure(0)).not.to.include('Strict-Transport-Security')
+    expect(section(secure(31_536_000), 'defaults http from base')).to.include(
+      'http-after-response set-header Strict-Transport-Security max-age=31536000',
+    )
+    expect(section(config, 'defaults http from base')).to.include('http-request set-header X-Forwarded-Proto http')
+    expect(config).not.to.match(/^ *bind .*ssl/m)
   })
 
   it('never leads a request to an internal port', () => {

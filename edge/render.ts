@@ -12,10 +12,27 @@ export interface EdgeServer {
 export interface EdgeSettings {
   /** As HAProxy's `bind` takes it, for instance `127.0.0.1:8093`. */
   bind: string
+  /** Serves HTTPS and WSS instead of HTTP and WS where it is given. */
+  tls?: EdgeTls
   maxConnections: number
+  /** How long the WebSockets of a reloaded edge may live on in its old worker; {@link HARD_STOP_SECONDS} by default. */
+  hardStopSeconds?: number
   apis: EdgeServer[]
   gateways: EdgeServer[]
 }
+
+export interface EdgeTls {
+  /** A PEM file, or a folder of them, with the certificate, its chain and its key; read again at each reload. */
+  certificate: string
+  /**
+   * For how long browsers must refuse plain HTTP to this host (HSTS); 0 says nothing. It holds for every port of the
+   * host, so never on a developer's localhost.
+   */
+  strictTransportSeconds: number
+}
+
+/** Longer than most calls; the rest reconnect once. Each reload within it costs the memory of one more worker. */
+export const HARD_STOP_SECONDS = 1800
 
 /** When to come back, as the template has drawn it for this request: a number, so without the quotes of a string. */
 const RETRY_MS = '%[var(txn.retry_ms)]'
@@ -27,8 +44,12 @@ const ADVICE = { retry_after_ms: RETRY_MS }
  */
 export function renderEdge(template: string, settings: EdgeSettings): string {
   const values: Record<string, string> = {
-    bind: settings.bind,
+    // HTTP/1.1 alone: a WebSocket needs a connection of its own, and TCP mode finds no HTTP/2.
+    bind: settings.tls ? `${settings.bind} ssl crt ${settings.tls.certificate} alpn http/1.1` : settings.bind,
+    scheme: settings.tls ? 'https' : 'http',
+    strict_transport: strictTransport(settings.tls),
     max_connections: String(settings.maxConnections),
+    hard_stop_seconds: String(settings.hardStopSeconds ?? HARD_STOP_SECONDS),
     api_servers: checkedServers(settings.apis),
     gateway_servers: checkedServers(settings.gateways),
     malformed_servers: trackingServers('api', settings.apis),
@@ -48,9 +69,37 @@ export function renderEdge(template: string, settings: EdgeSettings): string {
 }
 
 function checkedServers(servers: EdgeServer[]): string {
+  const ids = serverIds(servers)
   return servers
-    .map(({ name, host, port, checkPort }) => `  server ${name} ${host}:${port} check port ${checkPort}`)
+    .map(
+      ({ name, host, port, checkPort }) =>
+        `  server ${name} ${host}:${port} id ${ids.get(name)} check port ${checkPort}`,
+    )
     .join('\n')
+}
+
+/**
+ * HAProxy places a server on the hash ring by its id, which is its position in the list where none is given: then a
+ * gateway that leaves would move the calls of all that follow it. So the name decides, by FNV-1a; HAProxy (2.6) uses
+ * the lower 20 bits alone. Of two names with one hash the later in the alphabet moves on.
+ */
+function serverIds(servers: EdgeServer[]): Map<string, number> {
+  const ids = new Map<string, number>()
+  const taken = new Set([0])
+  for (const name of servers.map((server) => server.name).sort()) {
+    let hash = 0x811c9dc5
+    for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+    let id = (hash ^ (hash >>> 20)) & 0xfffff
+    while (taken.has(id)) id = (id + 1) & 0xfffff
+    taken.add(id)
+    ids.set(name, id)
+  }
+  return ids
+}
+
+function strictTransport(tls: EdgeTls | undefined): string {
+  if (tls === undefined || tls.strictTransportSeconds === 0) return ''
+  return `  http-after-response set-header Strict-Transport-Security max-age=${tls.strictTransportSeconds}`
 }
 
 /** The same servers in a second backend, as healthy as in the first. */

@@ -25,6 +25,8 @@ export interface Unnumbered {
 /** What a log holds for a peer. */
 interface Replay {
   epoch: string
+  /** Where the reading began: what a new epoch has up to there was delivered before. */
+  from: number
   /** The last number for the peer's side: with the entries, everything up to it is settled. */
   last: number
   entries: Entry[]
@@ -140,7 +142,10 @@ export class Delivery {
   async #readLog(call: LocalCall, peer: Peer): Promise<void> {
     while (!peer.closed && peer.roomState !== 'outside') {
       try {
+        const asked = peer.held?.length ?? 0
         const tail = await this.#store.tail(call.id, peer.side, peer.epoch, peer.delivered)
+        // What came before the question, of another epoch than the log's, is of a log that is gone.
+        peer.held = peer.held?.filter(({ epoch }, at) => at >= asked || epoch === tail.epoch)
         if (tail.epoch === '') this.release(call, peer)
         else this.replay(call, peer, tail.complete ? tail : { ...tail, recovered: false })
         return
@@ -160,8 +165,8 @@ export class Delivery {
     if (tail.epoch !== peer.epoch) {
       if (peer.epoch !== '') peer.remember({ epoch: peer.epoch, number: peer.delivered })
       peer.epoch = tail.epoch
-      peer.delivered = 0
-      peer.confirmed = 0
+      peer.delivered = tail.from
+      peer.confirmed = Math.min(peer.confirmed, tail.from)
     }
     const from = peer.delivered
     const due = tail.entries.filter(

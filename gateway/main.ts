@@ -1,7 +1,7 @@
 /** The gateway process: `node dist/gateway/main.js`. */
 import { CallEvents } from '../core/calls/call-events.ts'
 import { CallService } from '../core/calls/call-service.ts'
-import { closePlatformLast, createPlatform } from '../core/context.ts'
+import { checkStores, closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
 import { runProcess } from '../core/platform/run-process.ts'
@@ -10,6 +10,7 @@ import { startGateway } from './server.ts'
 
 async function main(): Promise<void> {
   const platform = createPlatform(loadConfig('gateway', process.env))
+  await checkStores(platform)
   const { config, db, redis, registry, log, shutdown } = platform
   const calls = new CallService({
     db,

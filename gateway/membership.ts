@@ -69,9 +69,15 @@ export class Membership {
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
     // Where something may be missing, no place is given before the client was told so: it would resume past the hole.
     this.greet(call, peer, since === undefined || joined.recovered)
-    const { epoch, last, tail: entries, recovered } = joined
+    const { epoch, from, last, tail: entries, recovered } = joined
     if (since !== undefined) this.#deps.metrics.resumes.inc({ recovered: String(recovered) })
-    this.#deps.delivery.replay(call, peer, { epoch, last, entries, ...(since === undefined ? {} : { recovered }) })
+    this.#deps.delivery.replay(call, peer, {
+      epoch,
+      from,
+      last,
+      entries,
+      ...(since === undefined ? {} : { recovered }),
+    })
   }
 
   #settle(call: LocalCall, peer: Peer, joined: Joined): void {
@@ -108,8 +114,8 @@ export class Membership {
     call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
-    const { epoch, last, tail: entries, recovered } = joined
-    this.#deps.delivery.replay(call, peer, { epoch, last, entries, ...(recovered ? {} : { recovered }) })
+    const { epoch, from, last, tail: entries, recovered } = joined
+    this.#deps.delivery.replay(call, peer, { epoch, from, last, entries, ...(recovered ? {} : { recovered }) })
   }
 
   /** Gives the seat up. `clean` tells everyone at once; after `lost` the user's place is kept for the grace. */

@@ -44,6 +44,8 @@ export class NodePresence {
   readonly #timers: NodeJS.Timeout[] = []
   /** The number of the last publish that arrived in the inbox. */
   #inboxNumber = 0
+  /** Of the server that this node has written everything to; see enter() in prelude.lua. */
+  #generation: string | undefined
   #restoring: Promise<void> | undefined
   readonly #restoringCalls = new Map<LocalCall, Promise<void>>()
 
@@ -75,8 +77,13 @@ export class NodePresence {
   async #beat(): Promise<void> {
     try {
       const before = this.#inboxNumber
-      const { known, inboxNumber } = await this.#deps.store.beat()
-      if (!known) await this.restoreAll('the cluster did not know this node')
+      const { known, inboxNumber, generation } = await this.#deps.store.beat()
+      // Remembered only when it is done: a run that fails is made again.
+      if (!known) this.#generation = undefined
+      if (this.#generation !== generation) {
+        await this.restoreAll(known ? 'another server took over' : 'the cluster did not know this node')
+        this.#generation = generation
+      }
       // The counter starts again with a wiped Redis; otherwise a number that did not arrive since the last beat is lost.
       if (inboxNumber < this.#inboxNumber) this.#inboxNumber = inboxNumber
       else if (inboxNumber > before && this.#inboxNumber === before) {

@@ -37,14 +37,15 @@ export class RecentMessages {
   }
 
   /**
-   * Writes again, in order, what calls have lost: messages of an epoch that is not their room's any more. `onWritten`
-   * gets each new place. A client that resends one meanwhile finds its id taken.
+   * Writes again, in order, what calls have lost: messages of an epoch that is not their room's any more, or with numbers
+   * that a promoted replica never got. `onWritten` gets each new place. A client that resends one meanwhile finds its id
+   * taken.
    */
   async writeAgain(store: RoomStore, onWritten: (callId: string, result: RelayResult) => void): Promise<number> {
     const kept = this.#ring.take(performance.now()).map(({ text, at }) => parseRecord(text, at))
     try {
-      const epochs = await store.epochs(new Set(kept.map(({ callId }) => callId)))
-      const lost = kept.filter(({ callId, entry }) => epochs.get(callId) !== entry.epoch)
+      const extents = await store.extents(new Set(kept.map(({ callId }) => callId)))
+      const lost = kept.filter(({ callId, entry }) => entry.number > (extents.get(callId)?.get(entry.epoch) ?? 0))
       for (let at = 0; at < lost.length; at += BATCH) {
         const batch = lost.slice(at, at + BATCH)
         const results = await store.relay(batch.map(asRequest))

@@ -68,9 +68,9 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   // A name may come back with another process (a restarted container); what its predecessor left must stay recognisable.
   const nodeId = `${config.nodeName.replace(/[^\w.-]/g, '_')}.${randomBytes(4).toString('hex')}`
   const metrics = createGatewayMetrics(metricsRegistry)
-  const subscriber = createRedis(config.redis.url, 'subscriber', log)
-  const adapterPublisher = createRedis(config.redis.url, 'publisher', log)
-  const adapterSubscriber = createRedis(config.redis.url, 'subscriber', log)
+  const subscriber = createRedis(config.redis, 'subscriber', log)
+  const adapterPublisher = createRedis(config.redis, 'publisher', log)
+  const adapterSubscriber = createRedis(config.redis, 'subscriber', log)
 
   const store = new RoomStore(redis, config.redis.keyPrefix, nodeId)
   const connections = new Connections(redis, config.redis.keyPrefix, config.nodes.leaseMs)

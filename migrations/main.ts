@@ -4,6 +4,7 @@ import { type Config, loadConfig } from '../core/platform/config.ts'
 import { ConfigError } from '../core/platform/environment.ts'
 import { createLogger } from '../core/platform/logger.ts'
 import { createDatabase, isDatabaseAway } from '../core/platform/postgres.ts'
+import { tlsFault } from '../core/platform/tls-fault.ts'
 import { migrate } from './migrate.ts'
 
 /** A database that starts together with us (compose, Kubernetes) is up well before this. */
@@ -20,6 +21,8 @@ async function waitForDatabase(config: Config): Promise<void> {
         await db.raw('SELECT 1')
         return
       } catch (error) {
+        const fault = tlsFault(error)
+        if (fault !== undefined) throw new ConfigError(`Postgres at DATABASE_URL is not trusted: ${fault}.`)
         if (!isDatabaseAway(error) || performance.now() > deadline) throw error
         await pause(250)
       }

@@ -4,10 +4,9 @@
  * alive). So an outage of either store, or a wiped Redis, ends nobody's call.
  */
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import type { RoomView } from '../core/calls/call-deadlines.ts'
 import type { Database } from '../core/platform/postgres.ts'
-import { within } from '../core/platform/redis.ts'
+import { type GuardedRedis, within } from '../core/platform/redis.ts'
 
 /** A store that is slower than this is as good as away for a judge. */
 const PROBE_TIMEOUT_MS = 2000
@@ -80,16 +79,21 @@ export class Contact {
 
 /**
  * The probes of a worker. In Redis it leaves a mark (`{prefix}worker:{uuid}:mark -> 1`, living ten leases): a mark that
- * is gone says that Redis was wiped or replaced, although the connection may never have noticed.
+ * is gone says that Redis was wiped or replaced, although the connection may never have noticed. A promoted replica has
+ * the mark and may lack what came after it.
  */
-export function storeProbes(db: Database, redis: Redis, keyPrefix: string, leaseMs: number): Probes {
+export function storeProbes(db: Database, redis: GuardedRedis, keyPrefix: string, leaseMs: number): Probes {
   const mark = `${keyPrefix}worker:${randomUUID()}:mark`
+  let history: string | undefined
   return {
     async postgres() {
       await db.raw('SELECT 1').timeout(PROBE_TIMEOUT_MS)
     },
     async redis() {
-      return (await within(PROBE_TIMEOUT_MS, redis.set(mark, '1', 'PX', leaseMs * 10, 'GET'))) !== null
+      const kept = (await within(PROBE_TIMEOUT_MS, redis.set(mark, '1', 'PX', leaseMs * 10, 'GET'))) !== null
+      const isSame = redis.history === history
+      history = redis.history
+      return kept && isSame
     },
   }
 }

@@ -1,5 +1,5 @@
 /** The worker process: periodic work alone. Its only listener is the internal one for probes and metrics. */
-import { closePlatformLast, createPlatform } from '../core/context.ts'
+import { checkStores, closePlatformLast, createPlatform } from '../core/context.ts'
 import { loadConfig } from '../core/platform/config.ts'
 import { startProbeServer } from '../core/platform/probe-server.ts'
 import { settled } from '../core/platform/redis.ts'
@@ -10,6 +10,7 @@ const REDIS_PATIENCE_MS = 2000
 
 async function main(): Promise<void> {
   const platform = createPlatform(loadConfig('worker', process.env))
+  await checkStores(platform)
   const { config, log, redis, registry, shutdown } = platform
   const worker = createWorker(platform)
   // It serves nobody directly, so a store that is away does not make it unfit: it waits and catches up.

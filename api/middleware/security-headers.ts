@@ -2,10 +2,14 @@
 import type { RequestHandler } from 'express'
 import helmet from 'helmet'
 
+/** Where there is TLS the edge ends it, and says so: an API behind plain HTTP on localhost must not. */
+const strictTransportSecurity = false
+
 /** The API answers data: nothing in it may be rendered, framed, cached or sniffed. */
 export function apiHeaders(): RequestHandler[] {
   return [
     helmet({
+      strictTransportSecurity,
       contentSecurityPolicy: {
         useDefaults: false,
         directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
@@ -22,6 +26,7 @@ export function apiHeaders(): RequestHandler[] {
 /** The API reference is a page with scripts of its own origin; Swagger UI needs inline styles and data: images. */
 export function pageHeaders(): RequestHandler {
   return helmet({
+    strictTransportSecurity,
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {

@@ -1,5 +1,7 @@
 /** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
 import { ConfigError, type Environment, readEnvironment } from './environment.ts'
+import { readPem } from './pem.ts'
+import { readPostgresUrl } from './postgres-url.ts'
 import { webhookEndpoints } from './webhook-endpoints.ts'
 
 export type ProcessRole = 'api' | 'gateway' | 'worker' | 'migrate'
@@ -35,12 +37,12 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       shutdownTimeoutMs: e.SHUTDOWN_TIMEOUT_SECONDS * 1000,
     },
     postgres: {
-      url: e.DATABASE_URL,
+      ...readPostgresUrl(e.DATABASE_URL),
       poolMax: e.DATABASE_POOL_MAX,
       /** Longest wait for a connection or a statement before the caller gets SERVICE_UNAVAILABLE. */
       timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
     },
-    redis: { url: e.REDIS_URL, keyPrefix: e.REDIS_KEY_PREFIX },
+    redis: redisConfig(e),
     tokens: tokenConfig(role, e),
     calls: {
       ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
@@ -110,6 +112,28 @@ function tokenConfig(role: ProcessRole, e: Environment) {
     jwksUrl: e.JWKS_URL,
     issuer: e.JWT_ISSUER,
     audience: e.JWT_AUDIENCE,
+  }
+}
+
+function redisConfig(e: Environment) {
+  if (e.REDIS_CA_FILE !== '' && !e.REDIS_URL.startsWith('rediss:'))
+    throw new ConfigError(
+      'REDIS_CA_FILE needs a REDIS_URL that starts with rediss://: without TLS it is not looked at.',
+    )
+  const sentinels = e.REDIS_SENTINELS.map((place) => {
+    const at = place.lastIndexOf(':')
+    return { host: place.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(place.slice(at + 1)) }
+  })
+  return {
+    /** With sentinels, its user, password, database and scheme alone count: they say where the server is. */
+    url: e.REDIS_URL,
+    keyPrefix: e.REDIS_KEY_PREFIX,
+    /** PEM of the authority that vouches for the servers; undefined: the well-known ones. */
+    ca: e.REDIS_CA_FILE === '' ? undefined : readPem('REDIS_CA_FILE', e.REDIS_CA_FILE),
+    sentinel:
+      sentinels.length === 0
+        ? undefined
+        : { places: sentinels, name: e.REDIS_SENTINEL_NAME, password: e.REDIS_SENTINEL_PASSWORD },
   }
 }
 

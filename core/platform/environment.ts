@@ -93,6 +93,10 @@ export const VARIABLES = {
   DATABASE_POOL_MAX: whole(10, 'connections', 1, 500),
   DATABASE_TIMEOUT_SECONDS: seconds(5),
   REDIS_URL: url('redis://127.0.0.1:6379', 'redis:', 'rediss:'),
+  REDIS_CA_FILE: text(''),
+  REDIS_SENTINELS: list([], /^[^\s,:/@]+:\d{1,5}$|^\[[0-9a-f:.]+\]:\d{1,5}$/i, 'host:port of sentinels'),
+  REDIS_SENTINEL_NAME: text('mymaster'),
+  REDIS_SENTINEL_PASSWORD: text(''),
   REDIS_KEY_PREFIX: variable('tchat:', (value) => {
     if (!/^[a-z0-9:_-]{1,40}$/i.test(value)) throw new Error('must be 1 to 40 letters, digits, colons, _ or -')
     return value

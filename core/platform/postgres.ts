@@ -2,15 +2,20 @@
 import knexModule, { type Knex } from 'knex'
 import { AppError } from '../protocol/errors.ts'
 import type { Config } from './config.ts'
+import { tlsFault } from './tls-fault.ts'
 
 export type Database = Knex
 
+/** Without a word on TLS there is none. */
+type Place = Omit<Config['postgres'], 'tls'> & Partial<Pick<Config['postgres'], 'tls'>>
+
 /** Opens a pool; nothing connects before the first query, so a process starts while Postgres is still away. */
-export function createDatabase(config: Config['postgres'], applicationName: string): Database {
+export function createDatabase(config: Place, applicationName: string): Database {
   return knexModule.knex({
     client: 'pg',
     connection: {
       connectionString: config.url,
+      ssl: config.tls ?? false,
       application_name: applicationName,
       statement_timeout: config.timeoutMs * 4,
       query_timeout: config.timeoutMs * 4,
@@ -40,6 +45,7 @@ const AWAY_ERRORS = new Set([
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = (error as { code?: unknown }).code
+  if (tlsFault(error) !== undefined) return true
   if (typeof code === 'string' && (AWAY_STATES.test(code) || AWAY_ERRORS.has(code))) return true
   return (
     error.name === 'KnexTimeoutError' ||

@@ -12,7 +12,7 @@ describe('a connection to a Redis that is frozen', () => {
   before(async function () {
     this.timeout(30_000)
     server = await startRedis()
-    redis = createRedis(`redis://127.0.0.1:${server.port}`, 'commands', pino({ level: 'silent' }))
+    redis = createRedis({ url: server.url }, 'commands', pino({ level: 'silent' }))
     await settled(redis, 5000)
   })
   after(async () => {

@@ -4,6 +4,8 @@
  */
 import { type RedisOptions as AllRedisOptions, Redis } from 'ioredis'
 import type { Logger } from './logger.ts'
+import { placeOf, type RedisServer } from './redis-place.ts'
+import { tlsFault } from './tls-fault.ts'
 
 /** Without the choice of reply mapping, which changes the types of every reply. */
 type RedisOptions = Omit<AllRedisOptions, 'replyMapping'>
@@ -25,13 +27,16 @@ export class GuardedRedis extends Redis {
   readonly #log: Logger
   readonly #channels = new Set<string>()
   readonly #patterns = new Set<string>()
+  #history = ''
+  #distrust: string | undefined
 
-  constructor(url: string, options: RedisOptions, log: Logger) {
-    super(url, { ...options, autoResubscribe: false })
+  constructor(options: RedisOptions, log: Logger) {
+    super({ ...options, autoResubscribe: false })
     this.#log = log
     this.on('ready', () => void this.#subscribeAgain())
     let down = false
     this.on('error', (error) => {
+      this.#distrust ??= tlsFault(error)
       // One line for each outage, not one for each attempt.
       if (!down) log.warn({ err: error.message, connection: options.connectionName }, 'redis unreachable')
       down = true
@@ -42,9 +47,30 @@ export class GuardedRedis extends Redis {
     })
   }
 
+  /** Why the server was not trusted, where that has happened. */
+  get distrust(): string | undefined {
+    return this.#distrust
+  }
+
+  /**
+   * The replication id of the server that this connection leads to, '' where it may not be read. It names a history of
+   * data: a replica that is promoted gets a new one, and so does a server that starts again.
+   */
+  get history(): string {
+    return this.#history
+  }
+
   /** Fails at once where too much waits already, as it does while Redis is unreachable. */
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     const [command] = args
+    // The client asks each new server for it, before anything else may be sent.
+    if (command.name === 'info') {
+      const { resolve } = command
+      command.resolve = (reply) => {
+        this.#history = /^master_replid:(\w+)/m.exec(String(reply))?.[1] ?? ''
+        resolve(reply)
+      }
+    }
     const unwritten = this.stream?.writableLength ?? 0
     if (this.status !== 'ready' || (this.commandQueue.length < UNANSWERED_MAX && unwritten < UNWRITTEN_MAX_BYTES))
       return super.sendCommand(...args)
@@ -127,17 +153,18 @@ export type RedisPurpose = 'commands' | 'publisher' | 'subscriber'
  * caller waits for it and memory stays bounded; a subscriber subscribes again by itself after each reconnect.
  * Reading back a lost reply is the caller's business: an unanswered command is not sent again.
  */
-export function createRedis(url: string, purpose: RedisPurpose, log: Logger, options: RedisOptions = {}): GuardedRedis {
+export function createRedis(server: RedisServer, purpose: RedisPurpose, log: Logger): GuardedRedis {
   return new GuardedRedis(
-    url,
     {
+      ...placeOf(server),
       connectionName: purpose,
       enableOfflineQueue: purpose === 'subscriber',
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: purpose === 'subscriber' ? null : 0,
       connectTimeout: 2000,
       retryStrategy: (attempt) => Math.min(RETRY_MAX_MS, 50 * attempt),
-      ...options,
+      // A primary that was made a replica under us: the next connection asks where the new one is.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
     },
     log,
   )

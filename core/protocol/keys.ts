@@ -5,9 +5,10 @@
  *     nodes               zset   node -> last beat, ms of Redis' clock
  *     inboxes             hash   node -> publishes to its inbox so far
  *     inbox:<node>        channel: number, then items (core/rooms/inbox.ts)
+ *     history             hash   generation -> when this data came to this server, id:<replication id> -> 1 for each server that had it
  *     calls:<node>        set    calls with a connection on the node
  *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
- *                                of a side, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
+ *                                of a side, g generation in which it was entered, pe/pn epoch and last number that it had before, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
  *                                of the log, ca/cb the only connection of a side that has sent ('*' several), ix whether all ids are in
  *                                ids, x when the expiries were put off last; 5 min
  *     roster:<call>       hash   connection -> <side>|<node>; 5 min, refreshed by the node

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis'
 const OWN_REASONS =
   /^(NOSCRIPT|LOADING|READONLY|OOM|BUSY|MASTERDOWN|NOAUTH|NOPERM|MISCONF|NOREPLICAS|CLUSTERDOWN|UNKILLABLE|TRYAGAIN)/
 
-const SHARED_KEYS = { nodes: 'zset', graces: 'zset', inboxes: 'hash' } as const
+const SHARED_KEYS = { nodes: 'zset', graces: 'zset', inboxes: 'hash', history: 'hash' } as const
 const CALL_KEYS = { room: 'hash', roster: 'hash', log: 'list', ids: 'hash', ids0: 'hash', cursor: 'hash' } as const
 
 /** True where a script failed on what it found in the keys. */

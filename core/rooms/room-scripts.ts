@@ -1,6 +1,5 @@
 /** Runs the scripts of a room, and repairs what they fail on. */
-import type { Redis } from 'ioredis'
-import { within } from '../platform/redis.ts'
+import { type GuardedRedis, within } from '../platform/redis.ts'
 import { RedisScript } from '../platform/redis-scripts.ts'
 import { deleteRoom, deleteWrongTypes, isSpoilt } from './room-repair.ts'
 
@@ -10,7 +9,7 @@ export const REPLY_TIMEOUT_MS = 2000
 type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat'
 
 export class RoomScripts {
-  readonly #redis: Redis
+  readonly #redis: GuardedRedis
   readonly #prefix: string
   readonly #scripts: Record<ScriptName, RedisScript> = {
     relay: new RedisScript('relay'),
@@ -20,7 +19,7 @@ export class RoomScripts {
     beat: new RedisScript('beat'),
   }
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: GuardedRedis, prefix: string) {
     this.#redis = redis
     this.#prefix = prefix
   }
@@ -43,7 +42,9 @@ export class RoomScripts {
     }
   }
 
+  /** Every script is told which server this connection leads to; see enter() in prelude.lua. */
   #attempt(script: ScriptName, args: (string | number)[]): Promise<unknown> {
-    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, [this.#prefix, ...args]))
+    const all = [this.#prefix, ...args, this.#redis.history]
+    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, all))
   }
 }

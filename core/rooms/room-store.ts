@@ -1,6 +1,5 @@
 /** What a gateway node does to rooms in Redis, one script each. Rejects at once while Redis is away. */
-import type { Redis } from 'ioredis'
-import { within } from '../platform/redis.ts'
+import { type GuardedRedis, within } from '../platform/redis.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
 import type { CallStatusMessage, CallType } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
@@ -42,11 +41,11 @@ export interface Joined {
 
 export class RoomStore {
   readonly keys: RoomKeys
-  readonly #redis: Redis
+  readonly #redis: GuardedRedis
   readonly #nodeId: string
   readonly #scripts: RoomScripts
 
-  constructor(redis: Redis, prefix: string, nodeId: string) {
+  constructor(redis: GuardedRedis, prefix: string, nodeId: string) {
     this.#redis = redis
     this.#scripts = new RoomScripts(redis, prefix)
     this.#nodeId = nodeId
@@ -135,21 +134,25 @@ export class RoomStore {
     side: Side,
     epoch: string,
     number: number,
-  ): Promise<{ epoch: string; last: number; complete: boolean; entries: Entry[] }> {
+  ): Promise<{ epoch: string; last: number; complete: boolean; from: number; entries: Entry[] }> {
     const reply = (await this.#scripts.run('tail', [callId], [callId, side, epoch, number])) as (number | string)[]
     const current = String(reply[0])
     return {
       epoch: current,
       last: Number(reply[1]),
       complete: reply[2] === 1,
-      entries: reply.slice(3).map((entry) => parseEntry(String(entry), current)),
+      from: Number(reply[3]),
+      entries: reply.slice(4).map((entry) => parseEntry(String(entry), current)),
     }
   }
 
-  /** Says that this node lives. `known` is false at first, after a wipe and after a funeral. */
-  async beat(): Promise<{ known: boolean; inboxNumber: number }> {
-    const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as number[]
-    return { known: reply[0] === 1, inboxNumber: Number(reply[1]) }
+  /**
+   * Says that this node lives. `known` is false at first, after a wipe and after a funeral; another `generation` than
+   * before says that another server serves, whose data may be older.
+   */
+  async beat(): Promise<{ known: boolean; inboxNumber: number; generation: string }> {
+    const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as (number | string)[]
+    return { known: reply[0] === 1, inboxNumber: Number(reply[1]), generation: String(reply[2]) }
   }
 
   /** Keeps what the room should say of its call. */
@@ -169,16 +172,19 @@ export class RoomStore {
     await this.#redis.hset(this.keys.cursor(seat.callId), field, number)
   }
 
-  /** The epoch of each room; a call without a room is absent. */
-  async epochs(callIds: Iterable<string>): Promise<Map<string, string>> {
+  /** Up to where the log of each room holds what was numbered, by epoch; a call without a room is absent. */
+  async extents(callIds: Iterable<string>): Promise<Map<string, Map<string, number>>> {
     const ids = [...callIds]
     const pipeline = this.#redis.pipeline()
-    for (const callId of ids) pipeline.hget(this.keys.room(callId), 'e')
+    for (const callId of ids) pipeline.hmget(this.keys.room(callId), 'e', 'n', 'pe', 'pn')
     const replies = (await within(REPLY_TIMEOUT_MS, pipeline.exec())) ?? []
     return new Map(
       ids.flatMap((callId, index) => {
-        const epoch = replies[index]?.[1]
-        return typeof epoch === 'string' ? [[callId, epoch] as const] : []
+        const [epoch, number, before, copied] = (replies[index]?.[1] ?? []) as (string | null)[]
+        if (!epoch) return []
+        const extents = new Map([[epoch, Number(number)]])
+        if (before) extents.set(before, Number(copied))
+        return [[callId, extents] as const]
       }),
     )
   }

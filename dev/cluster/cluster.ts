@@ -15,6 +15,10 @@ export interface ClusterOptions {
   edge?: boolean
   /** The edge's port; a free one where it is 0 or left out. */
   port?: number
+  /** HTTPS and WSS, with a certificate of our own making; see `ca` in the description. */
+  tls?: boolean
+  /** How long a reloaded edge leaves WebSockets in its old worker; as in production by default. */
+  hardStopSeconds?: number
   /** Also a coturn, which `TURN_URLS` then names; `TURN_SECRET` is what `env` says, else a random one. */
   turn?: boolean
   /** For every process. Only PATH and the like are inherited otherwise, so that a test never depends on a shell. */
@@ -56,6 +60,10 @@ export interface Cluster {
   kill(name: string, signal: NodeJS.Signals): Promise<void>
   /** Returns once a member or the edge runs and is ready. */
   waitReady(name: string): Promise<void>
+  /** Adds members, or drains and ends the last ones, and has the edge know. */
+  scale(role: Role, count: number): Promise<void>
+  /** A new worker of the edge; open WebSockets stay in the old one. */
+  reloadEdge(): Promise<void>
   /** Only where the store is ours. A Redis comes back empty, a Postgres with its data. */
   stopRedis(): Promise<void>
   startRedis(): Promise<void>
@@ -88,6 +96,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     worker: (index) => lifecycle.member(`worker-${index + 1}`),
     kill: (name, signal) => lifecycle.part(name).kill(signal),
     waitReady: (name) => lifecycle.untilReady(name),
+    scale: (role, count) => lifecycle.scale(role, count),
+    reloadEdge: () => lifecycle.reloadEdge(),
     stopRedis: () => lifecycle.ownRedis().pause(),
     startRedis: () => lifecycle.ownRedis().resume(),
     restartRedis: async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 /** The content of cluster.json. A pid is null while a process is down, and for a server that is not ours. */
 export interface ClusterDescription {
-  edge: { port: number; pid: number | null } | null
+  /** `ca` is the file of the authority behind its certificate; null where it serves plain HTTP. */
+  edge: { port: number; pid: number | null; ca: string | null } | null
   gateways: DescribedServer[]
   api: DescribedServer[]
   workers: Omit<DescribedServer, 'port'>[]

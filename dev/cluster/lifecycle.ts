@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { EdgeServer } from '../../edge/render.ts'
 import type { ClusterOptions } from './cluster.ts'
 import { type ClusterDescription, writeDescription } from './description.ts'
-import { createEdge } from './edge.ts'
+import { Edge, type EdgeServers } from './edge.ts'
 import { type Member, MemberProcess, type Role } from './member.ts'
 import { memberEnv, randomSecret, withOneKey } from './member-env.ts'
 import { runMigrations } from './migrations.ts'
@@ -35,7 +35,7 @@ export class ClusterLifecycle {
   private postgres: Postgres | undefined
   private redis: Redis | undefined
   private turn: TurnServer | undefined
-  private edge: SupervisedProcess | undefined
+  private edge: Edge | undefined
   private members: MemberProcess[] = []
   private port = 0
   private stopping: Promise<void> | undefined
@@ -51,7 +51,7 @@ export class ClusterLifecycle {
 
   /** Where clients connect. */
   get url(): string {
-    return this.edge ? `http://127.0.0.1:${this.port}` : this.member('api-1').url
+    return this.edge?.url ?? this.member('api-1').url
   }
 
   /** Brings everything up, in order. After a failure {@link stop} must be called. */
@@ -78,7 +78,7 @@ export class ClusterLifecycle {
     const of = (role: Role) => this.members.filter((member) => member.role === role)
     const served = ({ name, pid, port, metricsPort }: Member) => ({ name, pid, port, metrics_port: metricsPort })
     return {
-      edge: this.edge ? { port: this.port, pid: this.edge.pid } : null,
+      edge: this.edge ? { port: this.port, pid: this.edge.process.pid, ca: this.edge.certificate?.ca ?? null } : null,
       gateways: of('gateway').map(served),
       api: of('api').map(served),
       workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
@@ -99,7 +99,7 @@ export class ClusterLifecycle {
   part(name: string): Pick<SupervisedProcess, 'kill'> {
     if (name === 'redis') return this.ownRedis()
     if (name === 'postgres') return this.ownPostgres()
-    if (name === 'edge' && this.edge) return this.edge
+    if (name === 'edge' && this.edge) return this.edge.process
     return this.member(name).process
   }
 
@@ -116,8 +116,8 @@ export class ClusterLifecycle {
   /** Waits for a product process or the edge; at its first start an end is final and shown with its last lines. */
   async untilReady(name: string): Promise<void> {
     const edge = name === 'edge' ? this.edge : undefined
-    const supervised = edge ?? this.member(name).process
-    const check = edge ? () => this.checkEdge() : () => this.member(name).checkReady()
+    const supervised = (edge ?? this.member(name)).process
+    const check = () => (edge ?? this.member(name)).checkReady()
     await waitUntil(`${name} was not ready`, READY_DEADLINE_MS, async () => {
       if (this.options.signal?.aborted) throw new GiveUp('the start was given up')
       if (supervised.hasFailed) throw new GiveUp(`it ended (${supervised.lastExitReason})\n${supervised.lastLines}`)
@@ -144,6 +144,7 @@ export class ClusterLifecycle {
     for (const store of [postgres, redis, turn]) if (store.status === 'rejected') throw store.reason
     this.env = memberEnv({
       port: this.port,
+      scheme: this.options.tls ? 'https' : 'http',
       databaseUrl: databaseUrl ?? this.ownPostgres().url,
       redisUrl: redisUrl ?? this.ownRedis().url,
       jwtSecret: this.jwtSecret,
@@ -165,12 +166,15 @@ export class ClusterLifecycle {
     for (const member of this.members) member.process.keepRunning()
   }
 
-  private async addMembers(role: Role, count: number): Promise<void> {
+  private async addMembers(role: Role, count: number, present = 0): Promise<MemberProcess[]> {
     const script = this.script(role)
-    for (let index = 0; index < count; index++) {
+    const added: MemberProcess[] = []
+    for (let index = present; index < count; index++) {
       const env = withOneKey({ ...this.env, ...this.options.envFor?.(role, index) })
-      this.members.push(await MemberProcess.create(role, index, { script, env, home: this.home }))
+      added.push(await MemberProcess.create(role, index, { script, env, home: this.home }))
     }
+    this.members.push(...added)
+    return added
   }
 
   private script(name: string): string {
@@ -179,31 +183,52 @@ export class ClusterLifecycle {
     return script
   }
 
-  private async startEdge(): Promise<void> {
+  private get edgeServers(): EdgeServers {
     const behind = (role: Role): EdgeServer[] =>
       this.members
         .filter((member) => member.role === role)
         .map(({ name, port, metricsPort }) => ({ name, host: '127.0.0.1', port, checkPort: metricsPort }))
-    const servers = { port: this.port, apis: behind('api'), gateways: behind('gateway') }
-    this.edge = await createEdge(servers, this.home)
-    this.edge.start()
-    await this.untilReady('edge')
-    this.edge.keepRunning()
+    return { apis: behind('api'), gateways: behind('gateway') }
   }
 
-  private async checkEdge(): Promise<void> {
-    const response = await fetch(`${this.url}/health`, { signal: AbortSignal.timeout(2_000) })
-    await response.arrayBuffer()
-    if (!response.ok) throw new Error(`/health said ${response.status}`)
+  private async startEdge(): Promise<void> {
+    const { tls = false, hardStopSeconds } = this.options
+    this.edge = await Edge.create({ port: this.port, tls, hardStopSeconds }, this.edgeServers, this.home)
+    this.edge.process.start()
+    await this.untilReady('edge')
+    this.edge.process.keepRunning()
+  }
+
+  /** Has the edge take over the members of this moment; see {@link Edge.reload}. */
+  async reloadEdge(): Promise<void> {
+    await this.edge?.reload(this.edgeServers)
+  }
+
+  /**
+   * Adds members, or sends away the last ones in the way of a deployment: first ready, then known to the edge; first
+   * drained and ended, then forgotten.
+   */
+  async scale(role: Role, count: number): Promise<void> {
+    const present = this.members.filter((member) => member.role === role)
+    const added = await this.addMembers(role, count, present.length)
+    for (const member of added) member.process.start()
+    await Promise.all(added.map((member) => this.untilReady(member.name)))
+    for (const member of added) member.process.keepRunning()
+    const removed = present.slice(count)
+    await Promise.all(removed.map((member) => member.process.stop(STOP_DEADLINE_MS)))
+    await Promise.all(removed.map((member) => member.process.close()))
+    this.members = this.members.filter((member) => !removed.includes(member))
+    this.publish()
+    await this.reloadEdge()
   }
 
   private async stopInOrder(): Promise<void> {
-    await this.edge?.stop(EDGE_STOP_DEADLINE_MS)
+    await this.edge?.process.stop(EDGE_STOP_DEADLINE_MS)
     await Promise.all(this.members.map((member) => member.process.stop(STOP_DEADLINE_MS)))
     await this.turn?.stop()
     await this.redis?.stop()
     await this.postgres?.stop()
-    await Promise.all([this.edge, ...this.members.map((member) => member.process)].map((part) => part?.close()))
+    await Promise.all([this.edge, ...this.members].map((part) => part?.process.close()))
     this.folder.leave()
   }
 

@@ -1,8 +1,9 @@
-// The commands behind `make up`, `make down`, `make status`, `make token` and `make clean`.
+// The commands behind `make up`, `make down`, `make status`, `make scale`, `make token` and `make clean`.
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { clean } from './clean.ts'
 import { down } from './down.ts'
+import { askToScale } from './scaling.ts'
 import { status } from './status.ts'
 import { mintToken, readTokenKey } from './token-key.ts'
 import { up } from './up.ts'
@@ -15,7 +16,7 @@ async function main(args: string[]): Promise<void> {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
-    options: { user: text, name: text, device: text, scope: text },
+    options: { user: text, name: text, device: text, scope: text, gateways: text },
   })
   const [command] = positionals
   if (command === 'up') await up(runDir, process.env)
@@ -23,7 +24,8 @@ async function main(args: string[]): Promise<void> {
   else if (command === 'clean') await clean(runDir)
   else if (command === 'status') process.exitCode = (await status(runDir)) ? 0 : 1
   else if (command === 'token') printToken(values)
-  else throw new UserError('Say one of: up, down, status, token, clean')
+  else if (command === 'scale') await askToScale(runDir, values.gateways)
+  else throw new UserError('Say one of: up, down, status, scale, token, clean')
 }
 
 function printToken(values: { user?: string; name?: string; device?: string; scope?: string }): void {

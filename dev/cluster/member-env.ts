@@ -7,6 +7,7 @@ const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS'
 export interface MemberEnvInputs {
   /** The edge's port. */
   port: number
+  scheme?: 'http' | 'https'
   databaseUrl: string
   redisUrl: string
   jwtSecret: string
@@ -15,12 +16,19 @@ export interface MemberEnvInputs {
 }
 
 /** What all product processes of a cluster are given; each gets its ports and its name on top. */
-export function memberEnv({ port, databaseUrl, redisUrl, jwtSecret, env }: MemberEnvInputs): Record<string, string> {
+export function memberEnv({
+  port,
+  scheme = 'http',
+  databaseUrl,
+  redisUrl,
+  jwtSecret,
+  env,
+}: MemberEnvInputs): Record<string, string> {
   const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]))
   return withoutUnset({
     ...inherited,
     NODE_ENV: 'test',
-    PUBLIC_URL: `http://localhost:${port}`,
+    PUBLIC_URL: `${scheme}://localhost:${port}`,
     ...env,
     // An empty variable is as good as none.
     JWT_SECRET: env.JWT_SECRET || jwtSecret,

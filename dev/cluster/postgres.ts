@@ -5,6 +5,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import type { Certificate } from './certificates.ts'
 import { copyTree, moveInto, ownFolder } from './folders.ts'
 import { findFreePort } from './ports.ts'
 import { findPostgresBinaries, folderForPostgres, type PostgresBinaries, postgresUser } from './postgres-binaries.ts'
@@ -20,6 +21,8 @@ export interface PostgresOptions {
   runDir?: string
   /** Data outlives a power cut and the next start. Tests leave it out and get a fast server that forgets. */
   durable?: boolean
+  /** Takes TLS connections beside plain ones. */
+  certificate?: Certificate
   restart?: boolean
   log?: ProcessHome['log']
   onChange?: () => void
@@ -60,7 +63,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     {
       name: 'postgres',
       command: binaries.postgres,
-      args: ['-D', data, ...serverSettings(port, options.durable ?? false)],
+      args: ['-D', data, ...serverSettings(port, options.durable ?? false), ...tlsSettings(options.certificate, place)],
       env: binaries.env,
       cwd: place,
       user: postgresUser(),
@@ -167,6 +170,20 @@ function serverSettings(port: number, durable: boolean): string[] {
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   }
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+}
+
+/** Postgres reads its key only where no other user may. */
+function tlsSettings(certificate: Certificate | undefined, place: string): string[] {
+  if (certificate === undefined) return []
+  const user = postgresUser()
+  const files = { ssl_cert_file: certificate.cert, ssl_key_file: certificate.key }
+  const settings = Object.entries(files).flatMap(([name, file]) => {
+    const copy = join(place, `${name}.pem`)
+    writeFileSync(copy, readFileSync(file), { mode: 0o600 })
+    if (user) chownSync(copy, user.uid, user.gid)
+    return ['-c', `${name}=${copy}`]
+  })
+  return ['-c', 'ssl=on', ...settings]
 }
 
 async function untilItAnswers(server: SupervisedProcess, url: string): Promise<void> {

@@ -9,6 +9,10 @@ import { GiveUp, waitUntil } from './wait-until.ts'
 export interface RedisOptions {
   /** Holds its log; a private one that disappears at the end where it is left out. */
   runDir?: string
+  /** What its process is called; `redis` where it is left out. */
+  name?: string
+  /** Settings of redis.conf beside ours, or over them. */
+  settings?: Record<string, string | number>
   restart?: boolean
   log?: ProcessHome['log']
   onChange?: () => void
@@ -44,10 +48,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     'maxmemory-policy': 'noeviction',
     daemonize: 'no',
     dir: runDir.path,
+    ...options.settings,
   }
   const server = new SupervisedProcess(
     {
-      name: 'redis',
+      name: options.name ?? 'redis',
       command: tool.path,
       args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
       env: { ...process.env, ...tool.env },

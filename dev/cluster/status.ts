@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterDescription } from './description.ts'
+import { statusOf } from './edge.ts'
 import { findSupervisor } from './supervisor-lock.ts'
 
 /** A probe on the same machine answers in a millisecond; a process that takes longer is stuck. */
@@ -23,8 +24,9 @@ export async function status(runDir: string): Promise<boolean> {
     printLine(name, pid, `${port > 0 ? `port ${port}, ` : ''}metrics ${metrics_port}`, states[at] ?? '')
   }
   if (edge) {
-    states.push(await stateOf(`http://127.0.0.1:${edge.port}/health`))
-    printLine('edge', edge.pid, `http://localhost:${edge.port}`, states.at(-1) ?? '')
+    const scheme = edge.ca === null ? 'http' : 'https'
+    states.push(await stateOf(`${scheme}://127.0.0.1:${edge.port}/health`, edge.ca))
+    printLine('edge', edge.pid, `${scheme}://localhost:${edge.port}`, states.at(-1) ?? '')
   }
   printLine('redis', redis.pid, `port ${redis.port}`, '')
   printLine('postgres', postgres.pid, `port ${new URL(postgres.url).port || 5432}`, '')
@@ -36,12 +38,11 @@ function printLine(name: string, pid: number | null, where: string, state: strin
   console.log(`${name.padEnd(10)} pid ${String(pid ?? '-').padEnd(8)} ${where.padEnd(28)} ${state}`.trimEnd())
 }
 
-async function stateOf(url: string): Promise<string> {
+async function stateOf(url: string, ca: string | null = null): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_DEADLINE_MS) })
-    await response.arrayBuffer()
-    if (response.ok) return 'ready'
-    return response.status === 404 ? 'draining' : `unfit (${response.status})`
+    const code = await statusOf(url, ca, PROBE_DEADLINE_MS)
+    if (code === 200) return 'ready'
+    return code === 404 ? 'draining' : `unfit (${code})`
   } catch {
     return 'down'
   }

@@ -77,6 +77,25 @@ export const COTURN: Tool = {
   otherwise: 'start without TURN=1',
 }
 
+/** Makes certificates; Node can use them and not make them. */
+export const OPENSSL: Tool = {
+  title: 'OpenSSL',
+  programs: ['openssl'],
+  versionArgs: ['version'],
+  versionPattern: /^OpenSSL (\d+)\.(\d+)/,
+  // "req -x509" signs with an authority of one's own since 3.0.
+  minimum: [3, 0],
+  aptPackage: 'openssl',
+  install: {
+    macOS: 'brew install openssl@3',
+    'Debian, Ubuntu': 'apt-get install openssl',
+    Fedora: 'dnf install openssl',
+    Alpine: 'apk add openssl',
+    Arch: 'pacman -S openssl',
+  },
+  otherwise: 'start without TLS=1',
+}
+
 /** A program that runs here. */
 export interface FoundTool {
   path: string

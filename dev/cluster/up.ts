@@ -1,14 +1,16 @@
 // `make up`: one cluster in the checkout's .run/, in the foreground, until Ctrl-C or `make down`.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { type Cluster, startCluster } from './cluster.ts'
+import type { ClusterDescription } from './description.ts'
 import { probePort } from './ports.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { stopLeftovers } from './process-identity.ts'
+import { serveScaling } from './scaling.ts'
 import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
 import { createLinePrinter } from './terminal.ts'
 import { forgetTokenKey, saveTokenKey } from './token-key.ts'
-import { COTURN, findTool, HAPROXY, REDIS } from './tools.ts'
+import { COTURN, findTool, HAPROXY, OPENSSL, REDIS } from './tools.ts'
 import { UserError } from './user-error.ts'
 
 /** What an unclean end left behind gets this long to end by itself. */
@@ -25,10 +27,13 @@ export async function up(runDir: string, env: NodeJS.ProcessEnv): Promise<void> 
   }
   // `make up | head` closes our output; the cluster must then still be stopped in order.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
+  // Asked to scale before there is a cluster: the asker gives up, and nothing dies of the signal.
+  process.on('SIGUSR2', () => {})
   const ending = new AbortController()
   const ended = onceSignalled(ending)
   try {
     const cluster = await start(runDir, env, ending.signal)
+    serveScaling(runDir, cluster)
     await ended
     console.log('stopping')
     await cluster.stop()
@@ -63,6 +68,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     ...wanted,
     port,
     turn: wantsTurn(env),
+    tls: wantsTls(env),
     env: { NODE_ENV: 'development', ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
@@ -75,7 +81,9 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   if (!foreignKey) {
     saveTokenKey(runDir, { secret: cluster.jwtSecret, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE })
   }
-  console.log(`ready: http://localhost:${port}`)
+  const { edge } = cluster.description
+  console.log(`ready: ${edge?.ca ? 'https' : 'http'}://localhost:${port}`)
+  if (edge?.ca) console.log(`certificate: made here, trust it by ${relative(process.cwd(), edge.ca)} (curl --cacert)`)
   console.log(
     foreignKey
       ? 'token: from your auth service, whose key is configured'
@@ -97,6 +105,7 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (!env.DATABASE_URL) await attempt(findPostgresBinaries)
   if (!env.REDIS_URL) await attempt(() => findTool(REDIS, (line) => print('redis', line)))
   await attempt(() => findTool(HAPROXY, (line) => print('edge', line)))
+  if (wantsTls(env)) await attempt(() => findTool(OPENSSL, (line) => print('edge', line)))
   if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
 }
@@ -104,6 +113,10 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
 /** Where there are TURN servers of one's own, none is started. */
 function wantsTurn({ TURN, TURN_URLS }: NodeJS.ProcessEnv): boolean {
   return Boolean(TURN) && TURN !== '0' && !TURN_URLS
+}
+
+function wantsTls({ TLS }: NodeJS.ProcessEnv): boolean {
+  return Boolean(TLS) && TLS !== '0'
 }
 
 /** Ctrl-C once ends everything in order, twice at once (the processes are killed as this one exits). */
@@ -147,8 +160,8 @@ function portAdvice(port: number, code: string): string {
 
 function runningUrl(runDir: string): string {
   try {
-    const { edge } = JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as { edge: { port: number } }
-    return `http://localhost:${edge.port}`
+    const { edge } = JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
+    return `${edge?.ca ? 'https' : 'http'}://localhost:${edge?.port}`
   } catch {
     return 'it is just starting or stopping'
   }

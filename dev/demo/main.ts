@@ -16,7 +16,7 @@ function runningCluster(): Pick<DemoOptions, 'apiUrl' | 'gatewayUrls' | 'mintTok
   if (!key) throw new UserError('The tokens of this cluster come from an auth service, the demo cannot make any.')
   const { edge, api, gateways } = JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
   const origin = (port: number | undefined) => `http://127.0.0.1:${port}`
-  const edgeUrl = origin(edge?.port ?? api[0]?.port)
+  const edgeUrl = edge?.ca ? `https://localhost:${edge.port}` : origin(edge?.port ?? api[0]?.port)
   const gatewayUrls = gateways.filter(({ pid }) => pid !== null).map(({ port }) => origin(port))
   return {
     apiUrl: edgeUrl,

@@ -1,7 +1,9 @@
 /** A TCP proxy in front of a server that a test may make slow or cut off. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { findFreePort } from '../../dev/cluster/ports.ts'
-import { pause } from './fleet.ts'
+
+/** What is held back for longer than the test lasts must not hold the run. */
+const pauseUnheld = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
 
 export class TcpProxy {
   readonly port: number
@@ -38,7 +40,7 @@ export class TcpProxy {
         from.destroy()
         return
       }
-      const waited = this.delayMs > 0 ? pause(this.delayMs) : undefined
+      const waited = this.delayMs > 0 ? pauseUnheld(this.delayMs) : undefined
       last = last.then(async () => {
         await waited
         if (to.writable) to.write(chunk)

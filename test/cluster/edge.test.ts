@@ -1,45 +1,17 @@
 /** The edge in front of real processes: where requests go, what it says itself, what it never says. */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { expect } from 'chai'
 import { WebSocket } from 'ws'
 import { type Cluster, startCluster } from '../../dev/cluster/cluster.ts'
+import { edgeLog, requestsIn, serverThrough } from '../support/edge-log.ts'
 import { eventually } from '../support/eventually.ts'
 import { mintToken } from '../support/tokens.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-interface LogLine {
-  request_id: string
-  path: string
-  status: string
-  server: string
-}
-
-function edgeLog(cluster: Cluster): string {
-  return readFileSync(join(cluster.runDir, 'logs', 'edge.log'), 'utf8')
-}
-
-function requestsIn(log: string): LogLine[] {
-  return log
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine)
-}
-
 /** Which server the edge gave a request to, by its log. */
-async function serverOf(cluster: Cluster, url: string): Promise<string> {
-  const requestId = randomUUID()
-  const response = await fetch(`${cluster.url}${url}`, { headers: { 'x-request-id': requestId } })
-  await response.arrayBuffer()
-  return eventually(() => {
-    const line = requestsIn(edgeLog(cluster)).find(({ request_id }) => request_id === requestId)
-    expect(line).not.to.equal(undefined)
-    return line?.server ?? ''
-  })
-}
+const serverOf = (cluster: Cluster, path: string) => serverThrough({ url: cluster.url, runDir: cluster.runDir }, path)
 
 /** What comes back for bytes that no client library would send. */
 function exchange(cluster: Cluster, bytes: string): Promise<string> {
@@ -118,7 +90,7 @@ describe('the edge', () => {
 
     expectEnvelope(await kept.text(), 'NOT_FOUND', requestId)
     expectEnvelope(await made.text(), 'NOT_FOUND', made.headers.get('x-request-id'))
-    await eventually(() => expect(edgeLog(cluster)).to.include(requestId))
+    await eventually(() => expect(edgeLog(cluster.runDir)).to.include(requestId))
   })
 
   it('lets a refused handshake through as the HTTP answer that it is', async () => {
@@ -141,8 +113,11 @@ describe('the edge', () => {
     await serverOf(cluster, `/ws/events?token=${token}`)
     await serverOf(cluster, `/api/v1/nothing?token=${token}`)
 
-    expect(requestsIn(edgeLog(cluster)).map(({ path }) => path)).to.include.members(['/ws/events', '/api/v1/nothing'])
-    expect(edgeLog(cluster)).not.to.include(token)
+    expect(requestsIn(edgeLog(cluster.runDir)).map(({ path }) => path)).to.include.members([
+      '/ws/events',
+      '/api/v1/nothing',
+    ])
+    expect(edgeLog(cluster.runDir)).not.to.include(token)
   })
 
   it('has what is no HTTP answered with the envelope', async () => {

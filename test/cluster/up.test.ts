@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { get } from 'node:https'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -94,6 +95,25 @@ describe('make up', function () {
     }
   })
 
+  it('is scaled from another shell, and its edge knows', async () => {
+    const { edge } = describedIn(checkout)
+
+    const grown = await checkout.makeToEnd('scale', { gateways: '3' })
+    const names = describedIn(checkout).gateways.map(({ name }) => name)
+    const config = readFileSync(join(checkout.path, '.run', 'haproxy.cfg'), 'utf8')
+    const shrunk = await checkout.makeToEnd('scale', { gateways: '1' })
+
+    expect(grown.output).to.include('3 gateways')
+    expect(names).to.deep.equal(['gateway-1', 'gateway-2', 'gateway-3'])
+    expect(config.match(/server gateway-\d/g)).to.have.length(3)
+    expect(shrunk.output).to.include('1 gateways')
+    const after = describedIn(checkout)
+    expect(after.gateways.map(({ name }) => name)).to.deep.equal(['gateway-1'])
+    expect(after.edge?.pid).to.equal(edge?.pid)
+    expect((await checkout.makeToEnd('scale', { gateways: 'many' })).output).to.include('Say how many')
+    await expectService(checkout, port)
+  })
+
   it('ends the orphans of a killed supervisor before it starts anew, with the old data', async () => {
     const before = describedIn(checkout)
     const supervisor = JSON.parse(readFileSync(join(checkout.path, '.run', 'supervisor.json'), 'utf8')) as {
@@ -157,6 +177,27 @@ describe('make up', function () {
     expect(described.redis).to.deep.equal({ pid: null, port: redis.port })
     expect(response.status).to.equal(200)
     expect(survived).to.equal(true)
+  })
+
+  it('serves HTTPS where it is asked to, with a certificate that it made', async () => {
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TLS: '1' })
+    await running.printed(`ready: https://localhost:${port}\n`)
+    const described = describedIn(checkout)
+    const health = await new Promise<number | undefined>((resolve, reject) => {
+      const ca = readFileSync(described.edge?.ca ?? '')
+      get(`https://localhost:${port}/health`, { ca }, (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      }).once('error', reject)
+    })
+    const { output } = await checkout.makeToEnd('status')
+
+    await checkout.makeToEnd('down')
+
+    expect(health).to.equal(200)
+    expect(running.output()).to.include('certificate: made here, trust it by .run/tls/ca.pem')
+    expect(output).to.match(/^edge .* https:\S+ +ready$/m)
+    await expectNothingLeft(checkout, pidsOf(described))
   })
 
   it('starts a TURN server where it is asked for one, which the API knows', async () => {

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import pino from 'pino'
+import { createRedis, type GuardedRedis, settled } from '../../core/platform/redis.ts'
 import { Connections } from '../../core/presence/connections.ts'
 import { type InboxItem, parseInbox } from '../../core/rooms/inbox.ts'
 import type { Side } from '../../core/rooms/room.ts'
@@ -19,15 +21,17 @@ const isAnnouncement = (item: InboxItem): item is Announcement => item.kind === 
 
 describe('room scripts', () => {
   let server: RedisServer
-  let redis: Redis
+  let redis: GuardedRedis
   let subscriber: Redis
   let one: RoomStore
   let two: RoomStore
   let inboxOfTwo: InboxItem[]
 
   before(async () => {
-    server = await startRedis()
-    redis = new Redis(server.url)
+    // A replica that asks to be filled need not wait for others to ask, too.
+    server = await startRedis({ settings: { 'repl-diskless-sync-delay': 0 } })
+    redis = createRedis({ url: server.url }, 'commands', pino({ level: 'silent' }))
+    await settled(redis, 5000)
     subscriber = new Redis(server.url)
   })
   after(async () => {
@@ -387,5 +391,107 @@ describe('room scripts', () => {
   it('refuses to read what is not of its making', () => {
     for (const garbage of ['', 'x', '1\nM call b 1 1 0 99\nshort', '1\nnonsense\n', '7\nZ c a 0 0 0 0\n'])
       expect(() => parseInbox(Buffer.from(garbage)), JSON.stringify(garbage)).to.throw()
+  })
+
+  describe('on a replica that was promoted before it had everything', () => {
+    let replica: RedisServer
+    let promoted: GuardedRedis
+    let there: RoomStore
+
+    beforeEach(async () => {
+      replica = await startRedis({ settings: { replicaof: `127.0.0.1 ${server.port}` } })
+      promoted = createRedis({ url: replica.url }, 'commands', pino({ level: 'silent' }))
+      await settled(promoted, 5000)
+      there = new RoomStore(promoted, PREFIX, 'one')
+    })
+    afterEach(async () => {
+      promoted.disconnect()
+      await replica.stop()
+    })
+
+    /** What was numbered before is copied; what comes after is not. A promoted server is met over a new connection. */
+    const cutOff = async (after: () => Promise<unknown>) => {
+      expect(await redis.wait(1, 5000)).to.equal(1)
+      await promoted.call('REPLICAOF', 'NO', 'ONE')
+      promoted.disconnect(true)
+      await new Promise((resolve) => promoted.once('ready', resolve))
+      return after()
+    }
+
+    it('goes on in a new epoch from the last number that it has, so that none is given twice', async () => {
+      const call = randomUUID()
+      const callee = seat(call, 'b')
+      const { epoch } = await join(one, callee)
+      await send(one, call, 'a', '1', '2')
+
+      const [third] = (await cutOff(() => send(one, call, 'a', '3'))) as { entry: { epoch: string; number: number } }[]
+      const [again] = await there.relay([
+        { callId: call, from: 'a', sender: '*', mayBeSeen: true, dedupeId: '2', body: 'R' },
+      ])
+      const [next] = await send(there, call, 'a', '4')
+
+      expect(third?.entry).to.include({ epoch, number: 3 })
+      expect(again).to.include({ seen: true }).and.have.nested.include({ 'entry.number': 2 })
+      expect(next?.entry).to.include({ number: 3, previous: 2 })
+      expect(Number(next?.entry.epoch)).to.be.greaterThan(Number(epoch))
+    })
+
+    it('lets who had more than it has go on after what was copied, and says that something may be missing', async () => {
+      const call = randomUUID()
+      const callee = seat(call, 'b')
+      const { epoch } = await join(one, callee)
+      await send(one, call, 'a', '1', '2')
+      await cutOff(() => send(one, call, 'a', '3'))
+      await send(there, call, 'a', '4')
+
+      const ahead = await there.join(callee, 'restore', epoch, 3)
+      const behind = await there.tail(call, 'b', epoch, 1)
+      const stranger = await there.tail(call, 'b', '1', 1)
+
+      expect(ahead).to.include({ from: 2, last: 3, recovered: false })
+      expect(ahead.tail.map(({ body }) => body)).to.deep.equal(['4'])
+      expect(behind).to.include({ from: 1, complete: false })
+      expect(behind.entries.map(({ body }) => body)).to.deep.equal(['2', '4'])
+      expect(stranger.entries.map(({ body }) => body)).to.deep.equal(['1', '2', '4'])
+    })
+
+    it('knows up to where each log was copied', async () => {
+      const [touched, untouched] = [randomUUID(), randomUUID()]
+      const [first] = await send(one, touched, 'a', '1')
+      const [other] = await send(one, untouched, 'a', '1')
+      await cutOff(() => Promise.all([send(one, touched, 'a', '2'), send(one, untouched, 'a', '2')]))
+      const [next] = await send(there, touched, 'a', '3')
+
+      const extents = await there.extents([touched, untouched, randomUUID()])
+
+      expect([...(extents.get(touched) ?? [])]).to.have.deep.members([
+        [first?.entry.epoch, 1],
+        [next?.entry.epoch, 2],
+      ])
+      expect([...(extents.get(untouched) ?? [])]).to.deep.equal([[other?.entry.epoch, 1]])
+      expect(extents.size).to.equal(2)
+    })
+
+    it('forgets who was connected, and takes no version of the presence twice', async () => {
+      const call = randomUUID()
+      await join(one, seat(call, 'a'))
+      const { version } = (await cutOff(() => join(one, seat(call, 'b')))) as { version: number }
+
+      const joined = await there.join(seat(call, 'a'), 'restore', '1', 0)
+
+      expect(joined.version).to.be.greaterThan(version)
+      expect(joined.present).to.deep.equal(['a'])
+    })
+
+    it('tells a node by another generation, once, also where ids of servers come back', async () => {
+      const before = await one.beat()
+      const after = await cutOff(() => there.beat())
+      const [again, others] = await Promise.all([there.beat(), one.beat()])
+
+      expect(after).to.include({ known: true })
+      expect(after).to.have.property('generation').that.is.not.equal(before.generation)
+      expect(again.generation).to.equal((after as { generation: string }).generation)
+      expect(others.generation).to.equal(before.generation)
+    })
   })
 })

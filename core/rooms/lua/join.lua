@@ -1,5 +1,6 @@
+enter(table.remove(ARGV))
 -- Puts a connection into the roster and reads the log's tail in one step: any append after it sees the roster, any
--- append before it is in the tail. ARGV: prefix, node, call, role, connection, device ('' = none), mode, epoch, number.
+-- append before it is in the tail. ARGV: prefix, node, call, role, connection, device ('' = none), mode, epoch, number, history.
 -- Modes: 'naive' (replay what the lost connection had not confirmed), 'since' (replay what follows epoch and number),
 -- 'restore' (the node writes its peers again: after a wipe nobody is told, as nobody was told that they were gone; after
 -- a funeral the user is announced, if it was taken for gone).
@@ -8,7 +9,7 @@ local node, call, role, connection, device = ARGV[2], ARGV[3], ARGV[4], ARGV[5],
 local mode, since_epoch, since = ARGV[7], ARGV[8], tonumber(ARGV[9]) or 0
 
 local room, cursor = key('room', call), key('cursor', call)
-local epoch = redis.call('HGET', room, 'e') or open_room(call)
+local epoch = enter_room(call)
 
 local _, before, roster = read_roster(call)
 local was_present = before[role] > 0 or in_grace(call, role)
@@ -33,10 +34,8 @@ local own_cursor = device ~= '' and (role .. 'd:' .. device) or (role .. 'c:' ..
 local from
 if mode == 'naive' then
   from = device ~= '' and (tonumber(redis.call('HGET', cursor, own_cursor) or '0')) or abandoned_cursor()
-elseif since_epoch == epoch then
-  from = since
 else
-  from = 0
+  from = resume_from(call, epoch, since_epoch, since)
 end
 local last, complete, tail = read_tail(call, role, from)
 local recovered = since_epoch == epoch and since <= last and complete

@@ -1,9 +1,11 @@
+enter(table.remove(ARGV))
 -- Takes a connection out of the roster. ARGV: prefix, node, call, role, connection, device, how ('clean' or 'lost'),
--- grace in ms, confirmed epoch, confirmed number. A clean leave of a user's last connection is announced at once, a
+-- grace in ms, confirmed epoch, confirmed number, history. A clean leave of a user's last connection is announced at once, a
 -- lost one after the grace. Reply: left (1/0), version, present roles, empty (1/0), had a seat (1/0).
 local node, call, role, connection, device = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local how, grace_ms, epoch, confirmed = ARGV[7], tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
 local room = key('room', call)
+if redis.call('EXISTS', room) == 1 then enter_room(call) end
 
 if redis.call('HDEL', key('roster', call), connection) == 0 then
   local _, count = read_roster(call)

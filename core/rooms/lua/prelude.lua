@@ -19,14 +19,57 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- The time of this server's data, see enter().
+local generation = ''
+
+-- Says which server the caller is connected to, by its replication id ('' where that is hidden). An id that the data
+-- has not seen says that they were copied to another server: a replica was promoted, or a server came back with what it
+-- had once saved. Either may be older than what was told to clients, so a new generation begins, and every room that is
+-- entered in it begins a new epoch (decisions/0102). Ids stay known: one may change while connections of its time last.
+local function enter(history)
+  local known = redis.call('HMGET', P .. 'history', 'generation', 'id:' .. history)
+  generation = known[1]
+  if generation and (known[2] or history == '') then return end
+  generation = string.format('%.0f', math.max(now_ms(), tonumber(known[1] or '0') + 1))
+  redis.call('HSET', P .. 'history', 'generation', generation, 'id:' .. history, 1)
+end
+
 -- A room that was never there, expired, or was wiped starts a new epoch: numbers of another epoch mean nothing here.
 local function open_room(call)
   local epoch = string.format('%.0f', now_ms())
   -- The version of who is present goes on from the clock, so that it rises across a wipe, too.
   redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0,
-    'ca', '', 'cb', '', 'ix', '', 'x', 0)
+    'ca', '', 'cb', '', 'ix', '', 'x', 0, 'g', generation, 'pe', '', 'pn', 0)
   redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
   return epoch
+end
+
+-- A room that was copied to another server. What it holds is good up to its last number, 'pn': the log goes on from there
+-- in a new epoch, so that no number is given twice. Who was connected is written again by the nodes, as after a wipe.
+local function reopen_room(call, before, number, version)
+  -- Above every version that was announced, also by a server whose clock was ahead.
+  local epoch = string.format('%.0f', math.max(now_ms(), tonumber(before) + 1, tonumber(version) + 1000))
+  redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'pe', before, 'pn', number, 'g', generation, 'na', '',
+    'nb', '', 'x', 0)
+  redis.call('DEL', key('roster', call))
+  return epoch
+end
+
+-- The epoch of a room in this generation.
+local function enter_room(call)
+  local state = redis.call('HMGET', key('room', call), 'e', 'g', 'n', 'pv')
+  if not state[1] then return open_room(call) end
+  if state[2] == generation then return state[1] end
+  return reopen_room(call, state[1], state[3], state[4])
+end
+
+-- Where a reader goes on that had everything up to a place: in this epoch there, in the one before it no further than
+-- what was copied, else from the beginning.
+local function resume_from(call, epoch, since_epoch, since)
+  if since_epoch == epoch then return since end
+  local copied = redis.call('HMGET', key('room', call), 'pe', 'pn')
+  if since_epoch ~= '' and since_epoch == copied[1] then return math.min(since, tonumber(copied[2])) end
+  return 0
 end
 
 -- Who is connected, from the roster alone: the nodes of each role and the number of connections.

@@ -1,11 +1,12 @@
 -- The one place of order: numbers each message of a flush, appends it to its call's log, and hands it to the nodes
 -- that the roster names, in one step. ARGV: prefix, node, then per message: call, sender's role (a capital
--- where the message may have been numbered before), sender's connection, dedupe id without '|', body.
+-- where the message may have been numbered before), sender's connection, dedupe id without '|', body; last, history.
 -- Reply: per message four words: flags (1 local recipients, 2 seen before, 4 sender unknown to the roster), the epoch,
 -- the number, and the number before it for the same recipient.
 --
 -- Ids are looked up only where a message can be a repetition: while all messages of a role came over one connection,
 -- that connection's node knows its ids. From the first message that may be one, the call's ids are indexed.
+enter(table.remove(ARGV))
 local node = ARGV[2]
 local reply, outgoing = {}, {}
 local now = now_ms()
@@ -16,8 +17,8 @@ local DROP = 32
 local LAST = { a = 'la', b = 'lb' }
 local FLAGS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7' }
 local FIELDS = {
-  a = { 'e', 'n', 'lb', 'nb', 'na', 'bytes', 'ca', 'ix', 'x' },
-  b = { 'e', 'n', 'la', 'na', 'nb', 'bytes', 'cb', 'ix', 'x' },
+  a = { 'e', 'n', 'lb', 'nb', 'na', 'bytes', 'ca', 'ix', 'x', 'g' },
+  b = { 'e', 'n', 'la', 'na', 'nb', 'bytes', 'cb', 'ix', 'x', 'g' },
 }
 
 local function names(list, wanted)
@@ -64,8 +65,8 @@ for i = 3, #ARGV, 5 do
   local to = from == 'a' and 'b' or 'a'
   local room = key('room', call)
   local state = redis.call('HMGET', room, unpack(FIELDS[from]))
-  if not state[1] then
-    open_room(call)
+  if state[10] ~= generation then
+    enter_room(call)
     state = redis.call('HMGET', room, unpack(FIELDS[from]))
   end
   local epoch, number, previous, bytes = state[1], tonumber(state[2]), state[3], tonumber(state[6])

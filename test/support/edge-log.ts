@@ -1,0 +1,44 @@
+/** What an edge says of itself: which server it gave a request to. */
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { eventually } from './eventually.ts'
+
+interface LogLine {
+  request_id: string
+  path: string
+  status: string
+  server: string
+}
+
+/** An edge, and where it writes its log. */
+export interface ObservedEdge {
+  url: string
+  runDir: string
+  /** As its process is called; `edge` where it is left out. */
+  name?: string
+}
+
+export function edgeLog(runDir: string, name = 'edge'): string {
+  return readFileSync(join(runDir, 'logs', `${name}.log`), 'utf8')
+}
+
+export function requestsIn(log: string): LogLine[] {
+  return log
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine)
+}
+
+/** The name of the server that an edge gives a GET to. */
+export async function serverThrough({ url, runDir, name }: ObservedEdge, path: string): Promise<string> {
+  const requestId = randomUUID()
+  const response = await fetch(`${url}${path}`, { headers: { 'x-request-id': requestId } })
+  await response.arrayBuffer()
+  return eventually(() => {
+    const line = requestsIn(edgeLog(runDir, name)).find(({ request_id }) => request_id === requestId)
+    expect(line).not.to.equal(undefined)
+    return line?.server ?? ''
+  })
+}
