@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api client core gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api client core edge gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -53,6 +53,10 @@ chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, 
 .PHONY: chaos-storm
 chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among them (CLIENTS, GATEWAYS, THROUGH=edge)
 	@$(MANY_FILES); exec node --import tsx test/chaos/storm/main.ts
+
+.PHONY: test-containers
+test-containers: node_modules/.package-lock.json ## Build the image, start docker-compose.yml and make calls through it (needs Docker, or root on Debian)
+	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') test/containers/compose.trial.ts
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting

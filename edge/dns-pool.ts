@@ -1,0 +1,73 @@
+// Servers that come and go by themselves: whatever a name stands for at the moment, as in compose and Kubernetes.
+
+/** The processes behind one name, all alike. */
+export interface EdgePool {
+  /** A name whose addresses are all processes: a headless service of Kubernetes, a service of compose. Fully qualified. */
+  host: string
+  port: number
+  /** Their internal listener, which answers /health/ready. */
+  checkPort: number
+  /** How many there may be at most; each reserved place costs some memory and nothing else. */
+  slots: number
+}
+
+/** The `resolvers` section that {@link poolServers} refer to. */
+const RESOLVERS = 'cluster'
+
+/**
+ * The lines for a pool: its places are filled as names are looked up, once a second.
+ *
+ * Several edges fill their places in any order, so a place must not decide where its server stands on the hash ring: its
+ * address does, from HAProxy 3.0 on. An older one hashes by place, which is right for a single edge.
+ */
+export function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool): string {
+  // Without "init-addr none" a name that stands for nobody yet would keep HAProxy from starting.
+  const server = `server-template ${prefix}- 1-${slots} ${host}:${port} check port ${checkPort} resolvers ${RESOLVERS} init-addr none`
+  return ['.if version_atleast(3.0)', `  ${server} hash-key addr`, '.else', `  ${server}`, '.endif'].join('\n')
+}
+
+/**
+ * What a configuration with pools needs besides the template: name servers, and an internal listener for probes and
+ * Prometheus, which is never public.
+ * @param internalBind as HAProxy's `bind` takes it
+ * @param drainSeconds how long connections may live on after SIGUSR1; less than the orchestrator's patience
+ */
+export function poolSections(internalBind: string, drainSeconds: number): string {
+  return `
+# --- For containers: edge/dns-pool.ts ---
+
+global
+  # After SIGUSR1 nothing new is taken, and idle connections are closed over the first seconds, so that their clients do
+  # not come back as one. What is left at the end is cut, and resumes through another edge.
+  hard-stop-after ${drainSeconds}s
+  close-spread-time 5s
+
+resolvers ${RESOLVERS}
+  # The name servers of the pod or the container.
+  parse-resolv-conf
+  # Without it an answer ends at 512 bytes, some thirty addresses.
+  accepted_payload_size 8192
+  resolve_retries 3
+  timeout resolve 1s
+  timeout retry 500ms
+  # An address is asked for again each second, and one that is no longer named loses its place after some more: checks
+  # have found it dead by then. A name server that is away, or errs, takes nobody's place.
+  hold valid 1s
+  hold obsolete 5s
+  hold nx 10s
+  hold other 1h
+  hold refused 1h
+  hold timeout 1h
+
+frontend internal from base
+  mode http
+  bind ${internalBind}
+  no log
+  http-request return status 200 content-type text/plain string "alive\\n" if { path /health/live }
+  # Ready with an API to send requests to; a gateway more or less is the gateways' business.
+  http-request return status 200 content-type text/plain string "ready\\n" if { path /health/ready } { nbsrv(api) gt 0 }
+  http-request return status 503 content-type text/plain string "unfit\\n" if { path /health/ready }
+  http-request use-service prometheus-exporter if { path /metrics }
+  http-request return status 404
+`
+}
