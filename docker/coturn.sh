@@ -28,7 +28,7 @@ log-file=stdout
 simple-log
 END
   # Several secrets at once while they are exchanged, as in TURN_SECRET.
-  tr ',' '\n' < /secrets/turn_secret | sed '/^$/d; s/^ */static-auth-secret=/'
+  { cat /secrets/turn_secret && echo; } | tr ',' '\n' | sed '/^$/d; s/^ */static-auth-secret=/'
   for range in 0.0.0.0-0.255.255.255 10.0.0.0-10.255.255.255 100.64.0.0-100.127.255.255 127.0.0.0-127.255.255.255 \
     169.254.0.0-169.254.255.255 172.16.0.0-172.31.255.255 192.0.0.0-192.0.0.255 192.168.0.0-192.168.255.255 \
     198.18.0.0-198.19.255.255 ::1 64:ff9b::-64:ff9b::ffff:ffff fc00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff \

@@ -182,13 +182,13 @@ describe('The image and docker-compose.yml', function () {
     const turn = body.iceServers.find(({ username }) => username !== undefined)
     expect(turn?.urls).to.include(`turn:localhost:${stack.turnPort}?transport=udp`)
     const [coturn] = stack.containers('coturn')
-    // coturn's own client, in coturn's container: an allocation and a few packets through the relay.
+    // coturn's own client, in coturn's container: packets from one relay to another, as between two who both relay.
     const attempt = (password: string) =>
       engine.docker([
-        ...['exec', coturn?.id ?? '', 'turnutils_uclient', '-y', '-n', '1', '-m', '1', '-c', '-X'],
+        ...['exec', coturn?.id ?? '', 'turnutils_uclient', '-y', '-n', '1', '-m', '1', '-c'],
         ...['-u', turn?.username ?? '', '-w', password, '127.0.0.1'],
       ])
-    expect(attempt(turn?.credential ?? '')).to.match(/tot_send_msgs|Total lost packets 0/)
+    expect(attempt(turn?.credential ?? '')).to.include('Total lost packets 0 (')
     expect(() => attempt('wrong')).to.throw()
   })
 
@@ -282,7 +282,7 @@ describe('The image and docker-compose.yml', function () {
     const codes = Object.fromEntries(stopped.map(({ service, exitCode }) => [service, exitCode]))
     // 137 would be a process that had to be killed; HAProxy's master ends with 0 or by its signal.
     expect(codes).to.include({ api: 0, gateway: 0, worker: 0, redis: 0, postgres: 0 })
-    expect(codes.edge).not.to.equal(137)
+    expect(Object.values(codes)).not.to.include(137)
   })
 })
 
