@@ -29,6 +29,10 @@ token: node_modules/.package-lock.json ## Print a token for the running cluster 
 demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks (RELAY=1 through TURN alone)
 	@node --import tsx dev/demo/main.ts
 
+.PHONY: prometheus-rules
+prometheus-rules: node_modules/.package-lock.json ## Print the alerts as the Prometheus operator takes them, for kubectl apply -f -
+	@node --import tsx dev/prometheus-rules.ts
+
 .PHONY: logs
 logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
 	@tail -n 50 -F .run/logs/$(or $(name),*).log

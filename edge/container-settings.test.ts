@@ -17,15 +17,15 @@ describe('renderForContainers', () => {
 
   it('places gateways on the ring by address where HAProxy can, so that several edges agree', () => {
     const at = lines.indexOf('hash-type consistent wt6 avalanche')
-    expect(lines[at + 1]).to.equal('.if version_atleast(3.0)')
-    expect(lines[at + 2]).to.match(/^server-template gateway- .* hash-key addr$/)
+    expect(lines[at + 1]).to.equal('.if version_atleast(3.1)')
+    expect(lines[at + 2]).to.match(/^server-template gateway- .* hash-key addr init-state down$/)
     expect(lines.slice(at + 3, at + 6)[0]).to.equal('.else')
     expect(lines[at + 5]).to.equal('.endif')
   })
 
   it('checks APIs wherever it lists them: what is malformed goes to one that is ready, too', () => {
     const apis = lines.filter((line) => line.startsWith('server-template api- 1-16'))
-    expect(new Set(apis.map((line) => line.replace(' hash-key addr', '')))).to.have.length(1)
+    expect(new Set(apis.map((line) => line.replace(' hash-key addr init-state down', '')))).to.have.length(1)
     // Twice in either branch of the two backends.
     expect(apis).to.have.length(4)
     expect(apis[0]).to.include('api.calls.svc.cluster.local:8081 check port 9101')

@@ -39,7 +39,8 @@ export function renderForContainers(template: string, env: Record<string, string
     apis,
     gateways,
   })
-  return config + poolSections(bind('EDGE_INTERNAL_BIND', env), count('EDGE_DRAIN_SECONDS', env, 86_400))
+  const internalBind = bind('EDGE_INTERNAL_BIND', env)
+  return config + poolSections({ internalBind, drainSeconds: count('EDGE_DRAIN_SECONDS', env, 86_400) })
 }
 
 function value(name: Name, env: Record<string, string | undefined>): string {

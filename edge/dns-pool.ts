@@ -18,21 +18,29 @@ const RESOLVERS = 'cluster'
  * The lines for a pool: its places are filled as names are looked up, once a second.
  *
  * Several edges fill their places in any order, so a place must not decide where its server stands on the hash ring: its
- * address does, from HAProxy 3.0 on. An older one hashes by place, which is right for a single edge.
+ * address does. A pod is named before it serves, so a new place counts as down until a check succeeds. Both need HAProxy
+ * 3.1; an older one hashes by place, which is right for a single edge, and tries another server where one refuses.
  */
 export function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool): string {
   // Without "init-addr none" a name that stands for nobody yet would keep HAProxy from starting.
   const server = `server-template ${prefix}- 1-${slots} ${host}:${port} check port ${checkPort} resolvers ${RESOLVERS} init-addr none`
-  return ['.if version_atleast(3.0)', `  ${server} hash-key addr`, '.else', `  ${server}`, '.endif'].join('\n')
+  return [
+    '.if version_atleast(3.1)',
+    `  ${server} hash-key addr init-state down`,
+    '.else',
+    `  ${server}`,
+    '.endif',
+  ].join('\n')
 }
 
 /**
  * What a configuration with pools needs besides the template: name servers, and an internal listener for probes and
  * Prometheus, which is never public.
- * @param internalBind as HAProxy's `bind` takes it
- * @param drainSeconds how long connections may live on after SIGUSR1; less than the orchestrator's patience
+ * `drainSeconds` is how long connections may live on after SIGUSR1, less than the orchestrator's patience; without
+ * `nameserver` (address and port) the ones of the machine are asked.
  */
-export function poolSections(internalBind: string, drainSeconds: number): string {
+export function poolSections(options: { internalBind: string; drainSeconds: number; nameserver?: string }): string {
+  const { internalBind, drainSeconds, nameserver } = options
   return `
 # --- For containers: edge/dns-pool.ts ---
 
@@ -43,8 +51,7 @@ global
   close-spread-time 5s
 
 resolvers ${RESOLVERS}
-  # The name servers of the pod or the container.
-  parse-resolv-conf
+  ${nameserver === undefined ? 'parse-resolv-conf' : `nameserver given ${nameserver}`}
   # Without it an answer ends at 512 bytes, some thirty addresses.
   accepted_payload_size 8192
   resolve_retries 3
