@@ -1,20 +1,17 @@
 #!/bin/sh
 # Starts one part of the product: api, gateway, worker, migrate or edge-config.
 #
-# A variable may come from a file, as secrets of compose and Kubernetes do: JWT_SECRET_FILE=/run/secrets/jwt gives
+# What is secret may come from a file, as secrets of compose and Kubernetes do: JWT_SECRET_FILE=/run/secrets/jwt gives
 # JWT_SECRET its content. A variable that is set itself wins.
 set -eu
 
 part=$1
 shift
 
-for name in $(env | sed -n 's/^\([A-Z][A-Z0-9_]*\)_FILE=..*/\1/p'); do
-  case $name in
-    # Files by their own meaning, not ours to read.
-    SSL_CERT) continue ;;
-  esac
-  eval "file=\$${name}_FILE given=\${$name:-}"
-  if [ -z "$given" ]; then
+for name in DATABASE_URL REDIS_URL REDIS_SENTINEL_PASSWORD GROUP_REDIS_URLS JWT_SECRET JWT_PUBLIC_KEY TURN_SECRET \
+  WEBHOOK_SECRETS; do
+  eval "file=\${${name}_FILE:-} given=\${$name:-}"
+  if [ -n "$file" ] && [ -z "$given" ]; then
     # A file that cannot be read ends the start here, with its name.
     value=$(cat "$file")
     export "$name=$value"
