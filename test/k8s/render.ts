@@ -34,13 +34,19 @@ const command = COMMANDS.find(([program, verb]) => {
 export const cannotRender =
   command === undefined ? 'neither kubectl 1.27 or newer nor kustomize 5 is on PATH' : undefined
 
-/** @throws with kustomize's words where it refuses */
+const rendered = new Map<string, Manifest[]>()
+
+/** Rendered once; not to be changed. @throws with kustomize's words where it refuses */
 export function render(folder: string): Manifest[] {
+  const known = rendered.get(folder)
+  if (known !== undefined) return known
   if (command === undefined) throw new Error(cannotRender)
   const [program, verb] = command
   const { status, stdout, stderr } = spawnSync(program, [verb, folder], { cwd: root, encoding: 'utf8' })
   if (status !== 0) throw new Error(`${folder}: ${stderr}`)
-  return parseManifests(stdout)
+  const manifests = parseManifests(stdout)
+  rendered.set(folder, manifests)
+  return manifests
 }
 
 export function parseManifests(text: string): Manifest[] {

@@ -4,9 +4,10 @@
  * by their validators for values.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
+import { parse } from 'yaml'
 import { cannotRender, type Manifest, parseManifests, RENDERED, render } from './render.ts'
 import { manifest, ofKind, specOf } from './workloads.ts'
 
@@ -58,6 +59,24 @@ async function validate(manifest: Manifest): Promise<void> {
   new Model(manifest).validate()
 }
 
+/** The local overlay with encrypted volumes, as somebody would write it. */
+function withEncryptedStorage(): Manifest[] {
+  const folder = mkdtempSync(join(root, 'k8s/overlays/.test-'))
+  try {
+    const lines = ['resources: [../local]', 'components: [../../components/encrypted-storage]']
+    writeFileSync(join(folder, 'kustomization.yaml'), lines.join('\n'))
+    return render(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const printedSecrets = () =>
+  parseManifests(execFileSync(join(root, 'k8s/overlays/local/make-secrets.sh'), { encoding: 'utf8' }))
+
+const printedRules = () =>
+  parseManifests(execFileSync('make', ['-s', 'prometheus-rules'], { cwd: root, encoding: 'utf8' }))
+
 describe('Manifests and Kubernetes’ schemas', function () {
   this.timeout(60_000)
 
@@ -68,39 +87,27 @@ describe('Manifests and Kubernetes’ schemas', function () {
     }
   })
 
-  for (const folder of RENDERED) {
-    it(`${folder} has no field that is not known, missing or of another type`, async () => {
-      const manifests = render(folder)
+  it('fit: no field is unknown, missing or of another type', async () => {
+    const manifests = [...RENDERED.flatMap(render), ...withEncryptedStorage(), ...printedSecrets(), ...printedRules()]
 
-      expect(faultsOf(manifests)).to.deep.equal([])
-      for (const found of manifests) await validate(found)
-    })
-  }
-
-  it('k8s/components/encrypted-storage fits onto the local overlay', () => {
-    const folder = mkdtempSync(join(root, 'k8s/overlays/.test-'))
-    try {
-      const lines = ['resources: [../local]', 'components: [../../components/encrypted-storage]']
-      writeFileSync(join(folder, 'kustomization.yaml'), lines.join('\n'))
-      const manifests = render(folder)
-
-      expect(faultsOf(manifests)).to.deep.equal([])
-      const [storage] = ofKind(manifests, 'StorageClass')
-      const { volumeClaimTemplates } = specOf<Claiming>(manifest(manifests, 'StatefulSet', 'postgres'))
-      expect(volumeClaimTemplates[0]?.spec.storageClassName).to.equal(storage?.metadata.name)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
+    expect(manifests.length).to.be.above(80)
+    expect(faultsOf(manifests)).to.deep.equal([])
+    for (const found of manifests) await validate(found)
   })
 
-  it('what make-secrets.sh and make prometheus-rules print fits, too', async () => {
-    const secrets = parseManifests(execFileSync(join(root, 'k8s/overlays/local/make-secrets.sh'), { encoding: 'utf8' }))
-    const rules = parseManifests(execFileSync('make', ['-s', 'prometheus-rules'], { cwd: root, encoding: 'utf8' }))
+  it('of k8s/components/encrypted-storage give Postgres a class that is there', () => {
+    const manifests = withEncryptedStorage()
+    const [storage] = ofKind(manifests, 'StorageClass')
+    const { volumeClaimTemplates } = specOf<Claiming>(manifest(manifests, 'StatefulSet', 'postgres'))
+    expect(volumeClaimTemplates[0]?.spec.storageClassName).to.equal(storage?.metadata.name)
+    expect(storage).to.deep.nested.include({ 'parameters.encrypted': 'true' })
+  })
 
-    expect(secrets.map(({ kind }) => kind)).to.include('Secret')
-    expect(rules.map(({ kind }) => kind)).to.deep.equal(['PrometheusRule'])
-    expect(faultsOf([...secrets, ...rules])).to.deep.equal([])
-    for (const found of [...secrets, ...rules]) await validate(found)
+  it('that make prometheus-rules prints have the groups of observability/', () => {
+    const folder = join(root, 'observability/prometheus/rules')
+    const files = existsSync(folder) ? readdirSync(folder).filter((file) => /\.ya?ml$/.test(file)) : []
+    const groups = files.sort().flatMap((file) => parse(readFileSync(join(folder, file), 'utf8'))?.groups ?? [])
+    expect(printedRules().map(({ spec }) => spec)).to.deep.equal([{ groups }])
   })
 
   it('this test sees a field too many, one too few and one of another type', () => {
