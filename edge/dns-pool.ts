@@ -45,10 +45,9 @@ export function poolSections(options: { internalBind: string; drainSeconds: numb
 # --- For containers: edge/dns-pool.ts ---
 
 global
-  # After SIGUSR1 nothing new is taken, and idle connections are closed over the first seconds, so that their clients do
-  # not come back as one. What is left at the end is cut, and resumes through another edge.
+  # After SIGUSR1 nothing new is taken, and idle connections are closed. What is left at the end of this time is cut, and
+  # resumes through another edge.
   hard-stop-after ${drainSeconds}s
-  close-spread-time 5s
 
 resolvers ${RESOLVERS}
   ${nameserver === undefined ? 'parse-resolv-conf' : `nameserver given ${nameserver}`}
