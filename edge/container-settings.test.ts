@@ -8,7 +8,10 @@ const HOSTS = { EDGE_API_HOST: 'api.calls.svc.cluster.local', EDGE_GATEWAY_HOST:
 
 describe('renderForContainers', () => {
   const config = renderForContainers(template, { ...HOSTS, EDGE_GATEWAY_SLOTS: '7' })
-  const lines = config.split('\n').map((line) => line.trim())
+  const lines = config
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
 
   it('finds gateways by name, in as many places as were asked for', () => {
     const found = 'server-template gateway- 1-7 gateway.calls.svc.cluster.local:8082 check port 9102 resolvers cluster'

@@ -1,5 +1,5 @@
 // The edge of compose and Kubernetes: the same template, with servers found by name. Settings are EDGE_… variables.
-import { poolSections } from './dns-pool.ts'
+import { poolSections, withPools } from './dns-pool.ts'
 import { renderEdge } from './render.ts'
 
 /** Every variable with its default; one without a default must be given. */
@@ -33,11 +33,11 @@ export function renderForContainers(template: string, env: Record<string, string
     slots: count('EDGE_GATEWAY_SLOTS', env, 1_000),
     ...PORTS.gateway,
   }
-  const config = renderEdge(template, {
+  const config = renderEdge(withPools(template, { apis, gateways }), {
     bind: bind('EDGE_BIND', env),
     maxConnections: count('EDGE_MAX_CONNECTIONS', env, 1_000_000),
-    apis,
-    gateways,
+    apis: [],
+    gateways: [],
   })
   const internalBind = bind('EDGE_INTERNAL_BIND', env)
   return config + poolSections({ internalBind, drainSeconds: count('EDGE_DRAIN_SECONDS', env, 86_400) })

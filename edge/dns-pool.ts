@@ -11,8 +11,24 @@ export interface EdgePool {
   slots: number
 }
 
-/** The `resolvers` section that {@link poolServers} refer to. */
+/** The `resolvers` section that the servers of a pool refer to. */
 const RESOLVERS = 'cluster'
+
+/**
+ * The template with these pools where it takes lists of servers, to be rendered with empty lists.
+ * @throws where it has no such place
+ */
+export function withPools(template: string, pools: { apis: EdgePool; gateways: EdgePool }): string {
+  const places = {
+    api_servers: poolServers('api', pools.apis),
+    gateway_servers: poolServers('gateway', pools.gateways),
+    malformed_servers: poolServers('api', pools.apis),
+  }
+  return Object.entries(places).reduce((text, [place, lines]) => {
+    if (!text.includes(`{{${place}}}`)) throw new Error(`The edge's template has no place for ${place}`)
+    return text.replace(`{{${place}}}`, () => `{{${place}}}\n${lines}`)
+  }, template)
+}
 
 /**
  * The lines for a pool: its places are filled as names are looked up, once a second.
@@ -21,7 +37,7 @@ const RESOLVERS = 'cluster'
  * address does. A pod is named before it serves, so a new place counts as down until a check succeeds. Both need HAProxy
  * 3.1; an older one hashes by place, which is right for a single edge, and tries another server where one refuses.
  */
-export function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool): string {
+function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool): string {
   // Without "init-addr none" a name that stands for nobody yet would keep HAProxy from starting.
   const server = `server-template ${prefix}- 1-${slots} ${host}:${port} check port ${checkPort} resolvers ${RESOLVERS} init-addr none`
   return [

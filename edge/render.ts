@@ -1,5 +1,4 @@
 // Fills the edge's HAProxy template: who is behind it, where it listens, how much it may hold, how it fails. Pure.
-import { type EdgePool, poolServers } from './dns-pool.ts'
 
 /** One process behind the edge. */
 export interface EdgeServer {
@@ -14,8 +13,8 @@ export interface EdgeSettings {
   /** As HAProxy's `bind` takes it, for instance `127.0.0.1:8093`. */
   bind: string
   maxConnections: number
-  apis: EdgeServer[] | EdgePool
-  gateways: EdgeServer[] | EdgePool
+  apis: EdgeServer[]
+  gateways: EdgeServer[]
 }
 
 /** When to come back, as the template has drawn it for this request: a number, so without the quotes of a string. */
@@ -30,13 +29,9 @@ export function renderEdge(template: string, settings: EdgeSettings): string {
   const values: Record<string, string> = {
     bind: settings.bind,
     max_connections: String(settings.maxConnections),
-    api_servers: Array.isArray(settings.apis) ? checkedServers(settings.apis) : poolServers('api', settings.apis),
-    gateway_servers: Array.isArray(settings.gateways)
-      ? checkedServers(settings.gateways)
-      : poolServers('gateway', settings.gateways),
-    malformed_servers: Array.isArray(settings.apis)
-      ? trackingServers('api', settings.apis)
-      : poolServers('api', settings.apis),
+    api_servers: checkedServers(settings.apis),
+    gateway_servers: checkedServers(settings.gateways),
+    malformed_servers: trackingServers('api', settings.apis),
     invalid_request: errorBody('INVALID_REQUEST', 'The request is not valid HTTP or came too slowly'),
     internal_error: errorBody('INTERNAL_ERROR', 'Internal server error'),
     service_unavailable: errorBody('SERVICE_UNAVAILABLE', 'Service temporarily unavailable', ADVICE),

@@ -12,7 +12,7 @@ import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { findFreePort } from '../../dev/cluster/ports.ts'
 import { SupervisedProcess } from '../../dev/cluster/supervised-process.ts'
 import { findTool, HAPROXY, type Tool } from '../../dev/cluster/tools.ts'
-import { poolSections } from '../../edge/dns-pool.ts'
+import { poolSections, withPools } from '../../edge/dns-pool.ts'
 import { renderEdge } from '../../edge/render.ts'
 import { createUser } from '../support/api-client.ts'
 import { privateCluster } from '../support/clusters.ts'
@@ -92,12 +92,13 @@ describe('An edge that finds gateways by name', function () {
     const folder = join(cluster.runDir, name)
     mkdirSync(folder)
     const api = cluster.api(0)
-    const config = renderEdge(readFileSync(join(root, 'edge/haproxy.cfg.template'), 'utf8'), {
-      bind: `127.0.0.1:${edgePort}`,
-      maxConnections: 500,
+    const template = readFileSync(join(root, 'edge/haproxy.cfg.template'), 'utf8')
+    const pools = {
       apis: { host: 'api.test', port: api.port, checkPort: api.metricsPort, slots: 2 },
       gateways: { host: 'gateway.test', port, checkPort: metricsPort, slots: SLOTS },
-    })
+    }
+    const bind = `127.0.0.1:${edgePort}`
+    const config = renderEdge(withPools(template, pools), { bind, maxConnections: 500, apis: [], gateways: [] })
     const internalBind = `127.0.0.1:${await findFreePort()}`
     const sections = poolSections({ internalBind, drainSeconds: 5, nameserver: `127.0.0.1:${dnsPort}` })
     const socket = join(folder, 'admin')
