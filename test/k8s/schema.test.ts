@@ -74,8 +74,10 @@ function withEncryptedStorage(): Manifest[] {
 const printedSecrets = () =>
   parseManifests(execFileSync(join(root, 'k8s/overlays/local/make-secrets.sh'), { encoding: 'utf8' }))
 
-const printedRules = () =>
-  parseManifests(execFileSync('make', ['-s', 'prometheus-rules'], { cwd: root, encoding: 'utf8' }))
+const printedRules = () => {
+  const script = join(root, 'dev/prometheus-rules.ts')
+  return parseManifests(execFileSync(process.execPath, ['--import', 'tsx', script], { encoding: 'utf8' }))
+}
 
 describe('Manifests and Kubernetes’ schemas', function () {
   this.timeout(60_000)
