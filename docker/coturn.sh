@@ -4,12 +4,16 @@
 set -eu
 umask 077
 : "${TURN_EXTERNAL_IP:?is the address under which clients reach this machine}"
+# Relays are opened on our own address, a container's its only one, and named by the outer one: as a pair, or coturn does
+# not know its own relays by their outer address and refuses one as the peer of another.
+own=${TURN_OWN_IP:-$(hostname -i)}
 {
   cat <<END
 listening-port=3478
 min-port=${TURN_MIN_PORT:-49160}
 max-port=${TURN_MAX_PORT:-49179}
-external-ip=$TURN_EXTERNAL_IP
+relay-ip=$own
+external-ip=$TURN_EXTERNAL_IP/$own
 realm=${TURN_REALM:-localhost}
 fingerprint
 use-auth-secret
