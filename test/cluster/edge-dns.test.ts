@@ -241,7 +241,7 @@ describe('An edge that finds gateways by name', function () {
     const callIds = Array.from({ length: 60 }, () => randomUUID())
     const seen: string[][] = []
     for (const edge of edges) {
-      for (const id of callIds) await fetch(`${edge.url}/ws/signaling/${id}`)
+      for (const id of callIds) await (await fetch(`${edge.url}/ws/signaling/${id}`)).arrayBuffer()
       const places = await edge.places()
       seen.push(
         await eventually(() =>
@@ -265,12 +265,16 @@ describe('An edge that finds gateways by name', function () {
     else expect(same).to.be.within(0, callIds.length)
   })
 
-  /** A user channel of somebody new; tries a second time where it is refused with 503 or cut. */
+  /** A user channel of somebody new; tries a second time where it is cut or told to, when it is told to. */
   async function openAndClose(url: string): Promise<void> {
     const user = createUser(url, cluster.jwtSecret)
     const open = () => connectPeer('raw', { url, userId: user.id, token: user.token })
-    const peer = await open().catch((error: unknown) => {
-      if (error instanceof Refused && error.status !== 503) throw error
+    const peer = await open().catch(async (error: unknown) => {
+      if (error instanceof Refused) {
+        if (error.status !== 503) throw error
+        const details = error.body?.error.details as { retry_after_ms: number } | undefined
+        await new Promise((resolve) => setTimeout(resolve, details?.retry_after_ms ?? 0))
+      }
       return open()
     })
     await peer.close()
