@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api client core gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api client core edge gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -32,6 +32,10 @@ token: node_modules/.package-lock.json ## Print a token for the running cluster 
 .PHONY: demo
 demo: node_modules/.package-lock.json ## Make a call through the running cluster, with two WebRTC stacks (RELAY=1 through TURN alone)
 	@$(if $(wildcard .run/tls/ca.pem),NODE_EXTRA_CA_CERTS=.run/tls/ca.pem) node --import tsx dev/demo/main.ts
+
+.PHONY: prometheus-rules
+prometheus-rules: node_modules/.package-lock.json ## Print the alerts as the Prometheus operator takes them, for kubectl apply -f -
+	@node --import tsx dev/prometheus-rules.ts
 
 .PHONY: logs
 logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
@@ -61,6 +65,10 @@ chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among
 .PHONY: chaos-rolling
 chaos-rolling: build ## Replace every process and scale gateways under 500 calls and REST traffic (CALLS, REST_CLIENTS)
 	@$(MANY_FILES); exec node --import tsx test/chaos/rolling-main.ts
+
+.PHONY: test-containers
+test-containers: node_modules/.package-lock.json ## Build the image, start docker-compose.yml and make calls through it (needs Docker, or root on Debian)
+	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') test/containers/compose.trial.ts
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting

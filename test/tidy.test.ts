@@ -155,8 +155,10 @@ describe('The files of the product', () => {
   it('read the environment only where a process starts, and hand it on whole', () => {
     const readers = sources.filter((path) => !isIn(path, 'dev') && /process\s*\.\s*env\b/.test(codeOf(path)))
 
-    expect(readers).to.have.members(['api/main.ts', 'gateway/main.ts', 'migrations/main.ts', 'worker/main.ts'])
-    for (const path of readers) expect(codeOf(path), path).to.match(/loadConfig\('\w+', process\.env\)/)
+    const starts = ['api/main.ts', 'edge/main.ts', 'gateway/main.ts', 'migrations/main.ts', 'worker/main.ts']
+    expect(readers).to.have.members(starts)
+    const handedOn = /loadConfig\('\w+', process\.env\)|renderForContainers\(\w+, process\.env\)/
+    for (const path of readers) expect(codeOf(path), path).to.match(handedOn)
   })
 
   it('write the status of a call in one place', () => {

@@ -1,0 +1,49 @@
+# One image for every part of the product: `docker run IMAGE api`, gateway, worker, migrate or edge-config.
+#
+#   docker build -t tchat-calling .
+#
+# The current LTS; another base is another argument. The build and what is shipped stand on the same one.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+# No script of a package runs: what is compiled here needs none.
+RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
+COPY . .
+# The same command as `make build`: whatever it puts into dist/ is shipped.
+RUN npm run build
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+  # What only people read: sources, their maps and declarations.
+  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete
+
+FROM ${NODE_IMAGE}
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="tchat-calling" \
+      org.opencontainers.image.description="WebRTC calling and signaling: api, gateway, worker, migrate" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}"
+# What installs packages has no business in what runs.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/include /opt/yarn-* \
+  /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg
+# Volumes that compose puts here begin as this folder is: ours to write.
+RUN mkdir /secrets /config && chown 1000:1000 /secrets /config
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json ./
+COPY --from=build /src/dist ./dist
+COPY docker/start.sh docker/make-secrets.mjs docker/is-ready.mjs ./docker/
+# In a container loopback reaches nobody, and the node's name is the container's unless NODE_NAME says otherwise.
+ENV NODE_ENV=production \
+    BIND_ADDRESS=0.0.0.0
+# A number, so that Kubernetes can see that it is not root. Nothing is written: the root file system may be read-only.
+USER 1000:1000
+EXPOSE 8081 8082 9101 9102 9103
+# Asks the probe of whichever part this is; the others say yes.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["node", "/app/docker/is-ready.mjs"]
+ENTRYPOINT ["/app/docker/start.sh"]
+CMD ["api"]

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { renderForContainers } from './container-settings.ts'
+
+const template = readFileSync(join(import.meta.dirname, 'haproxy.cfg.template'), 'utf8')
+const HOSTS = { EDGE_API_HOST: 'api.calls.svc.cluster.local', EDGE_GATEWAY_HOST: 'gateway.calls.svc.cluster.local' }
+
+describe('renderForContainers', () => {
+  const config = renderForContainers(template, { ...HOSTS, EDGE_GATEWAY_SLOTS: '7' })
+  const lines = config
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+
+  it('finds gateways by name, in as many places as were asked for', () => {
+    const found = 'server-template gateway- 1-7 gateway.calls.svc.cluster.local:8082 check port 9102 resolvers cluster'
+    expect(lines).to.include(`${found} init-addr none`)
+  })
+
+  it('places gateways on the ring by address where HAProxy can, so that several edges agree', () => {
+    const at = lines.indexOf('hash-type consistent wt6 avalanche')
+    expect(lines[at + 1]).to.equal('.if version_atleast(3.1)')
+    expect(lines[at + 2]).to.match(/^server-template gateway- .* hash-key addr init-state down$/)
+    expect(lines.slice(at + 3, at + 6)[0]).to.equal('.else')
+    expect(lines[at + 5]).to.equal('.endif')
+  })
+
+  it('checks APIs wherever it lists them: what is malformed goes to one that is ready, too', () => {
+    const apis = lines.filter((line) => line.startsWith('server-template api- 1-16'))
+    expect(new Set(apis.map((line) => line.replace(' hash-key addr init-state down', '')))).to.have.length(1)
+    // Twice in either branch of the two backends.
+    expect(apis).to.have.length(4)
+    expect(apis[0]).to.include('api.calls.svc.cluster.local:8081 check port 9101')
+  })
+
+  it('names what is missing or wrong', () => {
+    expect(() => renderForContainers(template, { EDGE_API_HOST: 'api' })).to.throw('EDGE_GATEWAY_HOST must be set')
+    const wrong: Record<string, string> = {
+      EDGE_API_HOST: 'api weight 0',
+      EDGE_BIND: ':8093 ssl',
+      EDGE_DRAIN_SECONDS: '0',
+      EDGE_GATEWAY_SLOTS: '1001',
+      EDGE_MAX_CONNECTIONS: 'many',
+    }
+    for (const [name, value] of Object.entries(wrong))
+      expect(() => renderForContainers(template, { ...HOSTS, [name]: value }), name).to.throw(`${name} must be`)
+  })
+})

@@ -1,0 +1,70 @@
+// The edge of compose and Kubernetes: the same template, with servers found by name. Settings are EDGE_… variables.
+import { poolSections, withPools } from './dns-pool.ts'
+import { renderEdge } from './render.ts'
+
+/** Every variable with its default; one without a default must be given. */
+export const EDGE_VARIABLES = {
+  /** As HAProxy's `bind` takes it. */
+  EDGE_BIND: ':8093',
+  EDGE_INTERNAL_BIND: ':8404',
+  /** Fully qualified names; each address behind them is one process. */
+  EDGE_API_HOST: undefined,
+  EDGE_GATEWAY_HOST: undefined,
+  EDGE_API_SLOTS: '16',
+  EDGE_GATEWAY_SLOTS: '64',
+  EDGE_MAX_CONNECTIONS: '20000',
+  /** Seconds that connections may live on after SIGUSR1. */
+  EDGE_DRAIN_SECONDS: '30',
+} as const satisfies Record<string, string | undefined>
+
+type Name = keyof typeof EDGE_VARIABLES
+
+/** As in .env.example: where the processes listen, and their probes. */
+const PORTS = { api: { port: 8081, checkPort: 9101 }, gateway: { port: 8082, checkPort: 9102 } }
+
+/**
+ * The finished configuration.
+ * @throws with a sentence that names the variable that is missing or wrong
+ */
+export function renderForContainers(template: string, env: Record<string, string | undefined>): string {
+  const apis = { host: host('EDGE_API_HOST', env), slots: count('EDGE_API_SLOTS', env, 1_000), ...PORTS.api }
+  const gateways = {
+    host: host('EDGE_GATEWAY_HOST', env),
+    slots: count('EDGE_GATEWAY_SLOTS', env, 1_000),
+    ...PORTS.gateway,
+  }
+  const config = renderEdge(withPools(template, { apis, gateways }), {
+    bind: bind('EDGE_BIND', env),
+    maxConnections: count('EDGE_MAX_CONNECTIONS', env, 1_000_000),
+    apis: [],
+    gateways: [],
+  })
+  const internalBind = bind('EDGE_INTERNAL_BIND', env)
+  return config + poolSections({ internalBind, drainSeconds: count('EDGE_DRAIN_SECONDS', env, 86_400) })
+}
+
+function value(name: Name, env: Record<string, string | undefined>): string {
+  const given = env[name]?.trim() || EDGE_VARIABLES[name]
+  if (given === undefined) throw new Error(`${name} must be set.`)
+  return given
+}
+
+function count(name: Name, env: Record<string, string | undefined>, max: number): number {
+  const text = value(name, env)
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > max)
+    throw new Error(`${name} must be a whole number from 1 to ${max}.`)
+  return Number(text)
+}
+
+function host(name: Name, env: Record<string, string | undefined>): string {
+  const text = value(name, env)
+  // HAProxy adds no search domain, and a word more in its line would be a setting.
+  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)) throw new Error(`${name} must be the name of a host.`)
+  return text
+}
+
+function bind(name: Name, env: Record<string, string | undefined>): string {
+  const text = value(name, env)
+  if (!/^\S*:\d+$/.test(text)) throw new Error(`${name} must be an address and a port, such as :8093.`)
+  return text
+}
