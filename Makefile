@@ -10,7 +10,7 @@ SOURCES := $(shell find api client core gateway worker migrations -type f -not -
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TURN=1, PROMETHEUS=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down

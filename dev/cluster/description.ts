@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 /** The content of cluster.json. A pid is null while a process is down, and for a server that is not ours. */
 export interface ClusterDescription {
-  edge: { port: number; pid: number | null } | null
+  edge: { port: number; pid: number | null; metrics_port: number } | null
   gateways: DescribedServer[]
   api: DescribedServer[]
   workers: Omit<DescribedServer, 'port'>[]

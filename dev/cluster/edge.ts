@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { metricsFrontend } from '../../edge/metrics-frontend.ts'
 import { type EdgeServer, maxConnectionsFor, renderEdge } from '../../edge/render.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
 import { findTool, HAPROXY } from './tools.ts'
@@ -10,7 +11,7 @@ const template = join(dirname(dirname(import.meta.dirname)), 'edge', 'haproxy.cf
 
 /** Writes the configuration into the run folder and makes the process; the caller starts it. */
 export async function createEdge(
-  servers: { port: number; apis: EdgeServer[]; gateways: EdgeServer[] },
+  servers: { port: number; metricsPort: number; apis: EdgeServer[]; gateways: EdgeServer[] },
   home: ProcessHome,
 ): Promise<SupervisedProcess> {
   const tool = await findTool(HAPROXY, (line) => home.log?.('edge', line))
@@ -21,7 +22,8 @@ export async function createEdge(
     apis: servers.apis,
     gateways: servers.gateways,
   }
-  writeFileSync(config, renderEdge(readFileSync(template, 'utf8'), settings))
+  const metrics = metricsFrontend(`127.0.0.1:${servers.metricsPort}`)
+  writeFileSync(config, renderEdge(readFileSync(template, 'utf8'), settings) + metrics)
   return new SupervisedProcess(
     { name: 'edge', command: tool.path, args: ['-db', '-f', config], env: { ...process.env, ...tool.env } },
     home,

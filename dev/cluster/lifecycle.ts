@@ -38,6 +38,7 @@ export class ClusterLifecycle {
   private edge: SupervisedProcess | undefined
   private members: MemberProcess[] = []
   private port = 0
+  private edgeMetricsPort = 0
   private stopping: Promise<void> | undefined
 
   constructor(options: ClusterOptions, folder: RunDir) {
@@ -78,7 +79,7 @@ export class ClusterLifecycle {
     const of = (role: Role) => this.members.filter((member) => member.role === role)
     const served = ({ name, pid, port, metricsPort }: Member) => ({ name, pid, port, metrics_port: metricsPort })
     return {
-      edge: this.edge ? { port: this.port, pid: this.edge.pid } : null,
+      edge: this.edge ? { port: this.port, pid: this.edge.pid, metrics_port: this.edgeMetricsPort } : null,
       gateways: of('gateway').map(served),
       api: of('api').map(served),
       workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
@@ -184,7 +185,9 @@ export class ClusterLifecycle {
       this.members
         .filter((member) => member.role === role)
         .map(({ name, port, metricsPort }) => ({ name, host: '127.0.0.1', port, checkPort: metricsPort }))
-    const servers = { port: this.port, apis: behind('api'), gateways: behind('gateway') }
+    this.edgeMetricsPort = await findFreePort()
+    const ports = { port: this.port, metricsPort: this.edgeMetricsPort }
+    const servers = { ...ports, apis: behind('api'), gateways: behind('gateway') }
     this.edge = await createEdge(servers, this.home)
     this.edge.start()
     await this.untilReady('edge')

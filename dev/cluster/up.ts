@@ -5,14 +5,17 @@ import { type Cluster, startCluster } from './cluster.ts'
 import { probePort } from './ports.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { stopLeftovers } from './process-identity.ts'
+import { startPrometheus } from './prometheus.ts'
 import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
 import { createLinePrinter } from './terminal.ts'
 import { forgetTokenKey, saveTokenKey } from './token-key.ts'
-import { COTURN, findTool, HAPROXY, REDIS } from './tools.ts'
+import { COTURN, findTool, HAPROXY, PROMETHEUS, REDIS } from './tools.ts'
 import { UserError } from './user-error.ts'
 
 /** What an unclean end left behind gets this long to end by itself. */
 const LEFTOVER_GRACE_MS = 2_000
+/** Its own standard; another one where that is taken. */
+const PROMETHEUS_PORT = 9090
 /** Contract: "Service Port". */
 const STANDARD_PORT = 8093
 
@@ -59,7 +62,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   if (refused !== undefined) throw new UserError(portAdvice(port, refused))
   await findEveryTool(env, print)
 
-  const cluster = await startCluster({
+  const bare = await startCluster({
     ...wanted,
     port,
     turn: wantsTurn(env),
@@ -71,6 +74,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     log: print,
     signal,
   })
+  const cluster = isWanted(env.PROMETHEUS) ? await withPrometheus(bare, print) : bare
   const foreignKey = Boolean(env.JWT_PUBLIC_KEY || env.JWKS_URL)
   if (!foreignKey) {
     saveTokenKey(runDir, { secret: cluster.jwtSecret, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE })
@@ -82,6 +86,24 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
       : 'token: make token user=<uuid>   (without user: a new one; add name=, device=, scope= as you like)',
   )
   return cluster
+}
+
+/** The same cluster and a Prometheus that reads it, stopped together. */
+async function withPrometheus(cluster: Cluster, print: (name: string, line: string) => void): Promise<Cluster> {
+  try {
+    const port = (await probePort(PROMETHEUS_PORT)) === undefined ? PROMETHEUS_PORT : undefined
+    const home = { runDir: cluster.runDir, restart: true, log: print }
+    const prometheus = await startPrometheus(cluster.description, home, { port })
+    console.log(`prometheus: http://localhost:${prometheus.port}`)
+    const stop = async () => {
+      await prometheus.stop()
+      await cluster.stop()
+    }
+    return { ...cluster, stop }
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
 }
 
 /** All that is missing at once, a line each, instead of one after the other. */
@@ -98,13 +120,16 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (!env.REDIS_URL) await attempt(() => findTool(REDIS, (line) => print('redis', line)))
   await attempt(() => findTool(HAPROXY, (line) => print('edge', line)))
   if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
+  if (isWanted(env.PROMETHEUS)) await attempt(() => findTool(PROMETHEUS, (line) => print('prometheus', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
 }
 
 /** Where there are TURN servers of one's own, none is started. */
 function wantsTurn({ TURN, TURN_URLS }: NodeJS.ProcessEnv): boolean {
-  return Boolean(TURN) && TURN !== '0' && !TURN_URLS
+  return isWanted(TURN) && !TURN_URLS
 }
+
+const isWanted = (setting: string | undefined) => Boolean(setting) && setting !== '0'
 
 /** Ctrl-C once ends everything in order, twice at once (the processes are killed as this one exits). */
 function onceSignalled(ending: AbortController): Promise<void> {
