@@ -20,11 +20,20 @@ const UNWRITTEN_MAX_BYTES = 32 * 1024 * 1024
 
 const MESSAGE_EVENTS = new Set(['message', 'messageBuffer', 'pmessage', 'pmessageBuffer'])
 
+/** A command on its way, for whoever watches. */
+export interface SentCommand {
+  name: string
+  args: unknown[]
+  promise: Promise<unknown>
+}
+
 /** A Redis client whose lost publishes and misread messages end in the log instead of ending the process. */
 export class GuardedRedis extends Redis {
   readonly #log: Logger
   readonly #channels = new Set<string>()
   readonly #patterns = new Set<string>()
+  /** Told of every command that is sent. */
+  onSent: ((command: SentCommand) => void) | undefined
 
   constructor(url: string, options: RedisOptions, log: Logger) {
     super(url, { ...options, autoResubscribe: false })
@@ -45,6 +54,7 @@ export class GuardedRedis extends Redis {
   /** Fails at once where too much waits already, as it does while Redis is unreachable. */
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     const [command] = args
+    this.onSent?.(command as unknown as SentCommand)
     const unwritten = this.stream?.writableLength ?? 0
     if (this.status !== 'ready' || (this.commandQueue.length < UNANSWERED_MAX && unwritten < UNWRITTEN_MAX_BYTES))
       return super.sendCommand(...args)
