@@ -54,6 +54,10 @@ chaos-signaling: build ## Kill, stop and drain gateways under a thousand calls, 
 chaos-storm: build ## Let 50,000 clients connect at once and a gateway die among them (CLIENTS, GATEWAYS, THROUGH=edge)
 	@$(MANY_FILES); exec node --import tsx test/chaos/storm/main.ts
 
+.PHONY: dashboards
+dashboards: node_modules/.package-lock.json ## Make observability/grafana/dashboards/ from observability/dashboards/
+	@node --import tsx observability/main.ts
+
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting
 	@npm run --silent lint

@@ -1,5 +1,5 @@
 // A Prometheus on the configuration of observability/, reading the processes of one cluster.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { ClusterDescription } from './description.ts'
@@ -43,6 +43,7 @@ export async function startPrometheus(
   const dataFolder = join(home.runDir, 'prometheus')
   mkdirSync(dataFolder, { recursive: true })
   const config = join(home.runDir, 'prometheus.yml')
+  writeRules(join(home.runDir, 'rules'), intervalSeconds)
   writeFileSync(config, configure(cluster, own, intervalSeconds))
   const args = [
     `--config.file=${config}`,
@@ -73,6 +74,16 @@ export async function startPrometheus(
   return { port: own, url, stop }
 }
 
+/** The committed rules, at the wanted pace: groups have intervals of their own. */
+function writeRules(into: string, intervalSeconds: number | undefined): void {
+  mkdirSync(into, { recursive: true })
+  for (const file of readdirSync(join(folder, 'rules'))) {
+    const text = readFileSync(join(folder, 'rules', file), 'utf8')
+    const paced = intervalSeconds === undefined ? text : text.replace(/^( *interval: )\S+$/gm, `$1${intervalSeconds}s`)
+    writeFileSync(join(into, file), paced)
+  }
+}
+
 /** The committed configuration, with this cluster's ports in the place of names. */
 function configure(cluster: ClusterDescription, own: number, intervalSeconds: number | undefined): string {
   const config = parse(readFileSync(join(folder, 'prometheus.yml'), 'utf8')) as Configuration
@@ -85,7 +96,6 @@ function configure(cluster: ClusterDescription, own: number, intervalSeconds: nu
   }
   if (intervalSeconds !== undefined)
     for (const name of ['scrape_interval', 'evaluation_interval']) config.global[name] = `${intervalSeconds}s`
-  config.rule_files = config.rule_files.map((file) => join(folder, file))
   for (const job of config.scrape_configs) {
     const own = ports[job.job_name]
     if (own === undefined) throw new Error(`observability/prometheus/prometheus.yml knows a job ${job.job_name}`)
