@@ -1,5 +1,5 @@
 // A Prometheus on the configuration of observability/, reading the processes of one cluster.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { ClusterDescription } from './description.ts'
@@ -76,6 +76,7 @@ export async function startPrometheus(
 
 /** The committed rules, at the wanted pace: groups have intervals of their own. */
 function writeRules(into: string, intervalSeconds: number | undefined): void {
+  rmSync(into, { recursive: true, force: true })
   mkdirSync(into, { recursive: true })
   for (const file of readdirSync(join(folder, 'rules'))) {
     const text = readFileSync(join(folder, 'rules', file), 'utf8')

@@ -27,6 +27,9 @@ export function grafanaDashboard(dashboard: Dashboard): object {
       {
         type: 'dashboards',
         title: 'Tchat',
+        icon: 'external link',
+        tooltip: 'The other dashboards of this service',
+        targetBlank: false,
         tags: ['tchat-calling'],
         asDropdown: true,
         includeVars: false,
@@ -57,7 +60,7 @@ function variablesOf({ jobs }: Dashboard): object[] {
     label: 'Data source',
     type: 'datasource',
     query: 'prometheus',
-    current: {},
+    current: { text: 'default', value: 'default' },
     hide: 0,
   }
   if (jobs.length === 0) return [datasource]

@@ -11,7 +11,8 @@ import { Receiver } from '../webhooks/receiver.ts'
 import { badTimes, goodTimes, HASTY } from './a-busy-minute.ts'
 import { lastNumber, PrometheusClient } from './prometheus-client.ts'
 
-const folder = join(dirname(dirname(import.meta.dirname)), 'observability', 'grafana', 'dashboards')
+const root = dirname(dirname(import.meta.dirname))
+const folder = join(root, 'observability', 'grafana', 'dashboards')
 const panels = DASHBOARDS.flatMap(({ title, rows }) =>
   rows.flatMap((row) => row.panels.map((panel) => ({ dashboard: title, ...panel }))),
 )
@@ -140,6 +141,20 @@ describe('A Prometheus that reads a busy cluster', () => {
     expect(rules.filter(({ health }) => health !== 'ok')).to.deep.equal([])
     for (const { name } of rules.filter(({ type }) => type === 'recording'))
       expect((await client.range(name, startedAt)).length, name).to.be.above(0)
+  })
+
+  it('takes every query of the runbook', async () => {
+    const runbook = readFileSync(join(root, 'docs', 'runbook.md'), 'utf8')
+    const queries = [...runbook.matchAll(/'query=([^']+)'/g)].map(([, query = '']) => query)
+
+    expect(queries).to.have.length.above(30)
+    for (const query of queries) {
+      await client.range(query, startedAt)
+      for (const selector of selectorsIn(query)) {
+        const [metric = ''] = selector.split('{')
+        expect((await client.range(metric, startedAt)).length, query).to.be.above(0)
+      }
+    }
   })
 
   it('knows every series that an alert asks for', async () => {
