@@ -10,7 +10,7 @@ SOURCES := $(shell find api client core edge gateway worker migrations -type f -
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TLS=1, TURN=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TLS=1, TURN=1, PROMETHEUS=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down
@@ -69,6 +69,10 @@ chaos-rolling: build ## Replace every process and scale gateways under 500 calls
 .PHONY: test-containers
 test-containers: node_modules/.package-lock.json ## Build the image, start docker-compose.yml and make calls through it (needs Docker, or root on Debian)
 	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') test/containers/compose.trial.ts
+
+.PHONY: dashboards
+dashboards: node_modules/.package-lock.json ## Make observability/grafana/dashboards/ from observability/dashboards/
+	@node --import tsx observability/main.ts
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Check style and formatting

@@ -40,6 +40,6 @@ export function createApiServer(services: ApiServices): Express {
   app.use(() => {
     throw new AppError('NOT_FOUND', 'There is nothing at this path')
   })
-  app.use(errorHandler(log))
+  app.use(errorHandler(log, services.metrics))
   return app
 }

@@ -2,12 +2,15 @@
  * Everything that the processes share, built once: the whole wiring story. A process hands in its configuration and
  * gets services that are ready to use; it closes them through the shutdown steps that are added here, last in order.
  */
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import type { Config } from './platform/config.ts'
 import { ConfigError } from './platform/environment.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createDatabase, type Database } from './platform/postgres.ts'
+import { observePostgres } from './platform/postgres-metrics.ts'
+import { observeProcess } from './platform/process-metrics.ts'
 import { createRedis, type GuardedRedis, settled } from './platform/redis.ts'
+import { RedisMetrics } from './platform/redis-metrics.ts'
 import { Shutdown } from './platform/shutdown.ts'
 import { tlsFault } from './platform/tls-fault.ts'
 
@@ -19,6 +22,8 @@ export interface Platform {
   /** Commands; fails at once while Redis is away. */
   redis: GuardedRedis
   registry: Registry
+  /** Takes the further connections that a process opens to Redis. */
+  redisMetrics: RedisMetrics
   shutdown: Shutdown
 }
 
@@ -27,13 +32,17 @@ export function createPlatform(config: Config): Platform {
   const log = createLogger(config)
   const registry = new Registry()
   registry.setDefaultLabels({ node: config.nodeName })
-  collectDefaultMetrics({ register: registry })
+  observeProcess(registry, config.role)
+  const db = createDatabase(config.postgres, `tchat-${config.role}`)
+  observePostgres(registry, db)
+  const redisMetrics = new RedisMetrics(registry)
   return {
     config,
     log,
-    db: createDatabase(config.postgres, `tchat-${config.role}`),
-    redis: createRedis(config.redis, 'commands', log),
+    db,
+    redis: redisMetrics.watch('commands', createRedis(config.redis, 'commands', log)),
     registry,
+    redisMetrics,
     shutdown: new Shutdown(config.http.shutdownTimeoutMs, log),
   }
 }

@@ -85,7 +85,7 @@ export class Delivery {
   #offer(call: LocalCall, peer: Peer, entry: Entry): void {
     if (peer.held !== undefined) {
       peer.held.push(entry)
-      if (peer.held.length > HELD_MAX) peer.transport.move(CLOSE.RESTARTING, 'too far behind, resume')
+      if (peer.held.length > HELD_MAX) peer.move(CLOSE.RESTARTING, 'too far behind, resume', 'behind')
       return
     }
     // Epochs are times of Redis' clock: an older one is a late arrival from before a wipe.
@@ -177,6 +177,7 @@ export class Delivery {
       peer.send({ type: 'resumed', call_id: call.id, recovered: tail.recovered, count: due.length, seq })
       if (!tail.recovered) this.#metrics.incompleteReplays.inc()
     }
+    if (due.length > 0) this.#metrics.replayed.inc(due.length)
     const last = Math.max(from, tail.last)
     const again = due.filter(({ body }) => originOf(body) !== undefined)
     if (again.length === 0) for (const entry of due) this.#send(peer, entry)

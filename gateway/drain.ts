@@ -34,7 +34,7 @@ export class Drain {
     this.#log.info({ peers: peers.length }, 'moving peers to other nodes')
     const size = Math.ceil(peers.length / WAVES)
     for (let at = 0; at < peers.length; at += size) {
-      for (const peer of peers.slice(at, at + size)) peer.transport.move(CLOSE.RESTARTING, 'restarting, connect again')
+      for (const peer of peers.slice(at, at + size)) peer.move(CLOSE.RESTARTING, 'restarting, connect again', 'drained')
       await pause(this.#windowMs / WAVES)
     }
     await this.#membership.settled()

@@ -9,6 +9,7 @@ import type { ConnectionRecord, Connections } from '../core/presence/connections
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 import { AdmissionGate, type GateCounts } from './admission-gate.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 
@@ -39,6 +40,7 @@ interface HandshakeDeps {
   limits: { callConnectionsPerUser: number; userChannelsPerUser: number; handshakesAtOnce: number }
   corsOrigins: string[]
   draining(): boolean
+  metrics: Pick<GatewayMetrics, 'handshakeSeconds'>
   log: Logger
 }
 
@@ -82,9 +84,15 @@ export class Handshakes {
   async admit(request: HandshakeRequest): Promise<Admission> {
     if (this.#deps.draining())
       throw advised(new AppError('SERVICE_UNAVAILABLE', 'This node is restarting, connect again'))
+    const { handshakeSeconds } = this.#deps.metrics
+    const startedAt = performance.now()
+    const tookSeconds = () => (performance.now() - startedAt) / 1000
     try {
-      return await this.#gate.pass(() => this.#check(request))
+      const admission = await this.#gate.pass(() => this.#check(request))
+      handshakeSeconds.observe(tookSeconds(), 'admitted')
+      return admission
     } catch (error) {
+      handshakeSeconds.observe(tookSeconds(), 'refused')
       throw advised(error)
     }
   }

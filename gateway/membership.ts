@@ -51,14 +51,17 @@ export class Membership {
     try {
       joined = await this.#deps.store.join(seatOf(call, peer), mode, asked?.epoch ?? '', asked?.number ?? 0)
     } catch (error) {
+      this.#deps.metrics.joins.inc({ mode, outcome: 'failed' })
       peer.roomState = 'outside'
       peer.held = undefined
       // The reply may be lost, not the seat: it is given up so that nobody waits for a peer that is not told.
       this.#giveUp(call, peer, 'untaken')
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
+    this.#deps.metrics.joins.inc({ mode, outcome: 'joined' })
     if (asked !== undefined) peer.remember(asked)
     this.#settle(call, peer, joined)
+    if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
     this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.connected(call.id)
@@ -90,6 +93,14 @@ export class Membership {
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
   }
 
+  /** Counted where the call is answered already, as it is where people wait for each other. */
+  #bothJoined(call: LocalCall): void {
+    const { status, timestamp } = call.status
+    // The answer has Postgres' clock, now has ours: a small difference must not become a negative time.
+    if (status === 'active')
+      this.#deps.metrics.bothJoined.observe(Math.max(0, Date.now() - Date.parse(timestamp)) / 1000)
+  }
+
   /** The answer to every `join-room`: who is here, then how the call stands. */
   greet(call: LocalCall, peer: Peer, withPlace = true): void {
     const place = withPlace ? { seq: formatSeq(peer.epoch, peer.delivered) } : {}
@@ -107,9 +118,11 @@ export class Membership {
     try {
       joined = await this.#deps.store.join(seatOf(call, peer), 'restore', peer.epoch, peer.delivered)
     } catch (error) {
+      this.#deps.metrics.joins.inc({ mode: 'restore', outcome: 'failed' })
       if (!alreadyHeld) this.#deps.delivery.release(call, peer)
       throw error
     }
+    this.#deps.metrics.joins.inc({ mode: 'restore', outcome: 'joined' })
     if (peer.closed || peer.roomState !== 'joined') return
     call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
@@ -200,6 +213,11 @@ export class Membership {
       peer.send({ type, call_id: call.id, user_id: call.userOf(side), participants, seq })
     }
   }
+}
+
+/** Versions of who is in a room count from its epoch; the second is the first that can say two. */
+function areBothIn({ first, epoch, version, present }: Joined): boolean {
+  return first && version === Number(epoch) + 2 && present.length === 2
 }
 
 const graceKey = (call: LocalCall, side: Side) => call.id + side

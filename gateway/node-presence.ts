@@ -8,6 +8,7 @@ import type { Connections } from '../core/presence/connections.ts'
 import { parseInbox } from '../core/rooms/inbox.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Peer } from './peer.ts'
@@ -32,6 +33,7 @@ interface NodePresenceDeps {
   redis: GuardedRedis
   subscriber: GuardedRedis
   beatMs: number
+  metrics: Pick<GatewayMetrics, 'rewritten'>
   /** The subscription was interrupted: events of other processes may have passed by. */
   onInterrupted(): void
   /** A newer connection of the same device took this one's place, on whatever node. */
@@ -127,6 +129,7 @@ export class NodePresence {
 
   async #restore(why: string): Promise<void> {
     const { registry, connections, nodeId, log } = this.#deps
+    this.#deps.metrics.rewritten.inc()
     await this.#deps.membership.restoreGraces()
     await connections.restore(registry.records(), nodeId)
     const calls = [...registry.calls.values()]

@@ -32,6 +32,11 @@ interface LifecycleDeps {
 export class PeerLifecycle {
   readonly #deps: LifecycleDeps
   readonly #expiries = new Map<Peer, NodeJS.Timeout>()
+  /** One for each transport, not one for each of a node's many connections. */
+  readonly #onEvent = {
+    raw: (type: string) => this.#deps.metrics.events.count(type, 'raw'),
+    socketio: (type: string) => this.#deps.metrics.events.count(type, 'socketio'),
+  }
 
   constructor(deps: LifecycleDeps) {
     this.#deps = deps
@@ -41,8 +46,11 @@ export class PeerLifecycle {
   open(admission: Admission, transport: Transport, since: string | undefined): Peer {
     const { registry, metrics, log } = this.#deps
     const { identity, connectionId, device, call } = admission
-    const peer = new Peer({ connectionId, identity, device, transport })
-    metrics.connections.inc({ kind: call === undefined ? 'user' : 'call', transport: transport.kind })
+    const onEvent = this.#onEvent[transport.kind]
+    const peer = new Peer({ connectionId, identity, device, transport, onEvent })
+    const labels = { kind: call === undefined ? 'user' : 'call', transport: transport.kind }
+    metrics.connections.inc(labels)
+    metrics.opened.inc(labels)
     log.debug({ callId: call?.id, userId: peer.userId, transport: transport.kind }, 'peer connected')
     if (call === undefined) {
       registry.addChannel(peer)
@@ -86,7 +94,9 @@ export class PeerLifecycle {
     const call = peer.callId === undefined ? undefined : registry.calls.get(peer.callId)
     registry.remove(peer)
     handshakes.giveBack(admission)
-    metrics.connections.dec({ kind: call === undefined ? 'user' : 'call', transport: peer.transport.kind })
+    const labels = { kind: call === undefined ? 'user' : 'call', transport: peer.transport.kind }
+    metrics.connections.dec(labels)
+    metrics.closed.inc({ ...labels, cause: peer.closeCause ?? (clean ? 'client' : 'lost') })
     this.#deps.onGone(peer.userId)
     // While a join runs, its end takes care of the seat.
     if (call !== undefined && peer.roomState === 'joined')

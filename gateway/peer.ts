@@ -4,7 +4,7 @@
  */
 
 import type { Identity } from '../core/platform/tokens.ts'
-import type { Ack, ServerMessage } from '../core/protocol/signaling.ts'
+import { type Ack, CLOSE, type ServerMessage } from '../core/protocol/signaling.ts'
 import type { Entry, Side } from '../core/rooms/room.ts'
 import { ServedEarly } from './served-early.ts'
 
@@ -37,12 +37,19 @@ export interface Incoming {
 /** Where a connection stands with its room. */
 export type RoomState = 'outside' | 'joining' | 'joined'
 
+/** Why a connection ended, for the metrics: the client's word, its silence, or this node's decision. */
+export type CloseCause = 'client' | 'lost' | 'behind' | 'drained' | Lowercase<keyof typeof CLOSE>
+
+const CAUSES = new Map(Object.entries(CLOSE).map(([name, code]) => [code as number, name.toLowerCase() as CloseCause]))
+
 export interface PeerOptions {
   connectionId: string
   identity: Identity
   /** The client's device, or '' where each connection is its own. */
   device: string
   transport: Transport
+  /** Told of each message of our own that is sent. */
+  onEvent?(type: string): void
 }
 
 /** Wipes within the two minutes that messages are remembered; more would be an outage of another kind. */
@@ -89,10 +96,15 @@ export class Peer {
   pending: Incoming[] | undefined
   /** How the connection ended: on purpose, or lost. */
   closedCleanly = false
+  /** Why this node ended it, if it did. */
+  closeCause: CloseCause | undefined
   /** The highest version of each call that this connection was told: a lower status never follows a higher. */
   readonly versions = new Map<string, number>()
 
+  readonly #onEvent: PeerOptions['onEvent']
+
   constructor(options: PeerOptions) {
+    this.#onEvent = options.onEvent
     this.connectionId = options.connectionId
     this.identity = options.identity
     this.userId = options.identity.userId
@@ -101,6 +113,7 @@ export class Peer {
   }
 
   send(message: ServerMessage): void {
+    if (!this.closed) this.#onEvent?.(message.type)
     this.sendJson(message.type, JSON.stringify(message))
   }
 
@@ -111,7 +124,9 @@ export class Peer {
   sendJson(type: string, json: string): void {
     if (this.closed) return
     this.transport.send(type, json)
-    if (this.transport.isBehind()) this.transport.cut()
+    if (!this.transport.isBehind()) return
+    this.closeCause ??= 'behind'
+    this.transport.cut()
   }
 
   /** Acknowledges a message. `inHurry`: at once, where a write costs nothing that others need. */
@@ -123,7 +138,15 @@ export class Peer {
   }
 
   close(code: number, reason: string): void {
-    if (!this.closed) this.transport.close(code, reason)
+    if (this.closed) return
+    this.closeCause ??= CAUSES.get(code)
+    this.transport.close(code, reason)
+  }
+
+  /** Ends the connection in a way that makes the client connect again. */
+  move(code: number, reason: string, cause: CloseCause): void {
+    this.closeCause ??= cause
+    this.transport.move(code, reason)
   }
 
   /** Notes the id of a message; false where this connection has sent it before, as far as is remembered. */

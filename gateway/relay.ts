@@ -8,7 +8,7 @@
 import { AppError } from '../core/protocol/errors.ts'
 import type { RelayRequest, RelayResult } from '../core/rooms/relay-words.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
-import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { RelayMetrics } from './relay-metrics.ts'
 
 /** Messages of one flush at most; bounds the time that a script run takes. */
 const FLUSH_MAX = 256
@@ -42,7 +42,7 @@ interface Waiting {
 
 export class Relay {
   readonly #store: RoomStore
-  readonly #metrics: GatewayMetrics
+  readonly #metrics: RelayMetrics
   readonly #spacingMs: number
   readonly #holdMs: number
   #queue: Waiting[] = []
@@ -55,7 +55,7 @@ export class Relay {
   #impatient: Map<string, Waiting> | undefined
 
   /** `flushMs`: least time between flushes under load. `relayHoldMs`: longest wait of a message for its number. */
-  constructor(store: RoomStore, metrics: GatewayMetrics, times: { flushMs: number; relayHoldMs: number }) {
+  constructor(store: RoomStore, metrics: RelayMetrics, times: { flushMs: number; relayHoldMs: number }) {
     this.#store = store
     this.#metrics = metrics
     this.#spacingMs = times.flushMs
@@ -66,6 +66,7 @@ export class Relay {
   submit(ticket: RelayTicket): void {
     const { request } = ticket
     if (this.#queue.length >= WAITING_MAX || this.#bytes + costOf(ticket) > WAITING_MAX_BYTES) {
+      this.#metrics.failed()
       ticket.done(new AppError('SERVICE_UNAVAILABLE', 'The message cannot be kept right now'))
       return
     }
@@ -79,6 +80,11 @@ export class Relay {
     this.#queue.push(waiting)
     if (this.#impatient !== undefined) this.#goDirect(waiting)
     this.#schedule()
+  }
+
+  /** Messages that wait for their place in the log. */
+  get waiting(): number {
+    return this.#queue.length + this.#inFlight.length
   }
 
   /** Whether so much goes through this node that what is in no hurry should wait for company. */
@@ -105,6 +111,7 @@ export class Relay {
     clearTimeout(patience)
     this.#inFlight = []
     if (results === undefined) {
+      this.#metrics.flushFailures.inc()
       for (const { ticket } of batch) ticket.request.mayBeSeen = true
       this.#queue = [...batch, ...this.#queue]
       this.#loseTouch()
@@ -113,8 +120,13 @@ export class Relay {
     } else {
       this.#impatient = undefined
       this.#metrics.flushSize.observe(batch.length)
-      this.#metrics.flushSeconds.observe((performance.now() - this.#lastFlushAt) / 1000)
-      for (const [index, waiting] of batch.entries()) this.#settle(waiting, results[index] as RelayResult)
+      const now = performance.now()
+      this.#metrics.flushSeconds.observe((now - this.#lastFlushAt) / 1000)
+      for (const [index, waiting] of batch.entries()) {
+        const result = results[index] as RelayResult
+        this.#metrics.numbered(result, now - waiting.deadline + this.#holdMs)
+        this.#settle(waiting, result)
+      }
     }
     this.#schedule()
   }
@@ -137,6 +149,7 @@ export class Relay {
     this.#impatient?.set(idOf(waiting.ticket.request), waiting)
     if (waiting.isDirect) return
     waiting.isDirect = true
+    this.#metrics.direct.inc()
     waiting.ticket.direct()
   }
 
@@ -148,6 +161,7 @@ export class Relay {
     this.#queue = this.#queue.filter(({ deadline }) => deadline > now)
     for (const waiting of expired) {
       this.#impatient?.delete(idOf(waiting.ticket.request))
+      this.#metrics.failed()
       this.#settle(waiting, new AppError('SERVICE_UNAVAILABLE', 'The message could not be kept in time'))
     }
   }

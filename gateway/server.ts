@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
 import type { CallService } from '../core/calls/call-service.ts'
 import type { Platform } from '../core/context.ts'
-import { createRedis, warnOfPersistence } from '../core/platform/redis.ts'
+import { createRedis, type RedisPurpose, warnOfPersistence } from '../core/platform/redis.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
@@ -36,6 +36,7 @@ import { createQualityMetrics } from './quality-metrics.ts'
 import { RawServer } from './raw/raw-server.ts'
 import { RecentMessages } from './recent-messages.ts'
 import { Relay } from './relay.ts'
+import { observeWaiting } from './relay-metrics.ts'
 import { Rings } from './rings.ts'
 import { RoomRecord } from './room-record.ts'
 import { Signaling } from './signaling.ts'
@@ -68,9 +69,11 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   // A name may come back with another process (a restarted container); what its predecessor left must stay recognisable.
   const nodeId = `${config.nodeName.replace(/[^\w.-]/g, '_')}.${randomBytes(4).toString('hex')}`
   const metrics = createGatewayMetrics(metricsRegistry)
-  const subscriber = createRedis(config.redis, 'subscriber', log)
-  const adapterPublisher = createRedis(config.redis, 'publisher', log)
-  const adapterSubscriber = createRedis(config.redis, 'subscriber', log)
+  const open = (name: string, purpose: RedisPurpose) =>
+    platform.redisMetrics.watch(name, createRedis(config.redis, purpose, log))
+  const subscriber = open('inbox', 'subscriber')
+  const adapterPublisher = open('events_out', 'publisher')
+  const adapterSubscriber = open('events_in', 'subscriber')
 
   const store = new RoomStore(redis, config.redis.keyPrefix, nodeId)
   const connections = new Connections(redis, config.redis.keyPrefix, config.nodes.leaseMs)
@@ -79,7 +82,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const record = new RoomRecord(calls, log)
   const delivery = new Delivery(store, log, metrics)
   const recent = new RecentMessages()
-  const relay = new Relay(store, metrics, config.signaling)
+  const relay = new Relay(store, metrics.relay, config.signaling)
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
@@ -102,6 +105,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     redis,
     subscriber,
     beatMs: config.nodes.beatMs,
+    metrics,
     onInterrupted: () => void control.rereadAll(),
     onReplaced: (peer) => signaling.refuse(peer, new AppError('CONFLICT', REPLACED), undefined, CLOSE.REPLACED),
     log,
@@ -126,9 +130,11 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     limits: config.signaling,
     corsOrigins: config.http.corsOrigins,
     draining: () => drain.started,
+    metrics,
     log,
   })
   observeHandshakes(metricsRegistry, () => handshakes.counts)
+  observeWaiting(metricsRegistry, () => relay.waiting)
   const onGone = (userId: string) => lastSeen.gone(userId)
   const seats = { registry, handshakes, membership, signaling, iceRefresh }
   const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Logger } from '../core/platform/logger.ts'
 
 export interface Sweep {
@@ -24,6 +24,7 @@ export class Sweeper {
   readonly #log: Logger
   readonly #passes: Histogram<'sweep'>
   readonly #failures: Counter<'sweep'>
+  readonly #succeeded: Gauge<'sweep'>
   readonly #stopping = new AbortController()
   #loops: Promise<void>[] = []
 
@@ -45,6 +46,19 @@ export class Sweeper {
       labelNames: ['sweep'],
       registers: [registry],
     })
+    this.#succeeded = new Gauge({
+      name: 'sweep_last_success_timestamp_seconds',
+      help: 'When a sweep of this worker succeeded last, in seconds since 1970.',
+      labelNames: ['sweep'],
+      registers: [registry],
+    })
+    const interval = new Gauge({
+      name: 'sweep_interval_seconds',
+      help: 'From the start of a pass to the start of the next, unless it takes longer.',
+      labelNames: ['sweep'],
+      registers: [registry],
+    })
+    for (const { name, everyMs } of sweeps) interval.set({ sweep: name }, everyMs / 1000)
   }
 
   get running(): boolean {
@@ -78,6 +92,7 @@ export class Sweeper {
     const end = this.#passes.startTimer({ sweep: name })
     try {
       await run(this.#stopping.signal)
+      this.#succeeded.set({ sweep: name }, Date.now() / 1000)
       if (failuresBefore > 0) this.#log.info({ sweep: name, failures: failuresBefore }, 'sweep recovered')
       return true
     } catch (error) {

@@ -1,4 +1,5 @@
 /** All sweeps of one worker process, wired. Any number of workers may run: they share the work row by row. */
+import { Gauge, type Registry } from 'prom-client'
 import { CallEvents } from '../core/calls/call-events.ts'
 import { CallService } from '../core/calls/call-service.ts'
 import type { Platform } from '../core/context.ts'
@@ -9,6 +10,7 @@ import { Sweeper } from './sweeper.ts'
 import { abandonedCalls } from './sweeps/abandoned-calls.ts'
 import { deadNodes } from './sweeps/dead-nodes.ts'
 import { leftoverEvents } from './sweeps/leftover-events.ts'
+import { liveCalls } from './sweeps/live-calls.ts'
 import { reconnectGraces } from './sweeps/reconnect-graces.ts'
 import { rollCall } from './sweeps/roll-call.ts'
 import { unansweredCalls } from './sweeps/unanswered-calls.ts'
@@ -31,6 +33,7 @@ export function createWorker(platform: Platform): Worker {
   const { leaseMs } = config.nodes
   const { sweepIntervalMs } = config.worker
   const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
+  observeContact(registry, contact)
   const calls = new CallService({
     db,
     config: { ...config.calls, publicUrl: config.http.publicUrl },
@@ -52,6 +55,7 @@ export function createWorker(platform: Platform): Worker {
       rollCall(calls, contact),
       leftoverEvents(calls),
       upkeep(calls),
+      liveCalls(calls),
       ...webhookUpkeep(couriers, config),
     ],
     log,
@@ -70,4 +74,15 @@ export function createWorker(platform: Platform): Worker {
       await calls.outbox.close()
     },
   }
+}
+
+function observeContact(registry: Registry, contact: Contact): void {
+  new Gauge({
+    name: 'worker_contact_unbroken',
+    help: 'Whether this worker has been in contact with both stores for a whole lease, and may judge: 1 or 0.',
+    registers: [registry],
+    collect() {
+      this.set(contact.isUnbroken ? 1 : 0)
+    },
+  })
 }

@@ -3,15 +3,17 @@ import type { ErrorRequestHandler } from 'express'
 import type { Logger } from '../../core/platform/logger.ts'
 import { isDatabaseAway } from '../../core/platform/postgres.ts'
 import { AppError, errorBody } from '../../core/protocol/errors.ts'
+import type { ApiMetrics } from '../api-metrics.ts'
 import { contextOf } from '../request-context.ts'
 
 /** Outages heal within seconds (a restarted Postgres, a failover); clients back off by themselves beyond that. */
 const RETRY_AFTER_SECONDS = 1
 
-export function errorHandler(log: Logger): ErrorRequestHandler {
+export function errorHandler(log: Logger, metrics: ApiMetrics): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const { requestId } = contextOf(request)
     const refusal = asAppError(error)
+    metrics.refused(refusal.code)
     if (refusal.status >= 500) {
       const cause = refusal.cause ?? error
       const level = refusal.code === 'INTERNAL_ERROR' ? 'error' : 'warn'

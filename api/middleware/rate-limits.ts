@@ -27,6 +27,7 @@ export function rateLimits({ config, redis }: Platform, metrics: ApiMetrics): Ra
     if (applied !== undefined) {
       const verdict = await limiters[applied].take(userId)
       tell(response, verdict)
+      if (verdict.countedLocally) metrics.limitedLocally(applied)
       if (!verdict.allowed) {
         metrics.limited(applied)
         response.set('Retry-After', String(wholeSeconds(verdict)))

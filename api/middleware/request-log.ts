@@ -10,6 +10,7 @@ const UNKNOWN_ROUTE = 'unknown'
 export function requestLog(log: Logger, metrics: ApiMetrics): RequestHandler {
   return (request, response, next) => {
     const startedAt = performance.now()
+    metrics.arrived()
     // `close` comes after `finish`, and also where the client went away before its answer.
     response.once('close', () => {
       const ms = performance.now() - startedAt

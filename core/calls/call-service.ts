@@ -181,6 +181,11 @@ export class CallService {
     await withRetries(() => this.#store.markGone([callId]), { repeatable: true })
   }
 
+  /** Counts the calls that live, for the metrics. */
+  async observeLive(): Promise<void> {
+    this.#metrics.census.live(await withRetries(() => this.#store.countLive(), { repeatable: true }))
+  }
+
   /** Removes up to `limit` idempotency keys that count as absent; returns how many. */
   async purgeIdempotencyKeys(limit: number): Promise<number> {
     return withRetries(() => this.#keys.purge(this.#db, limit), { repeatable: true })

@@ -102,6 +102,15 @@ export class CallStore {
     return rows.map((row) => row.id)
   }
 
+  /** How many calls ring, and how many are answered: two counts in indexes of live calls alone. */
+  async countLive(): Promise<{ connecting: number; active: number }> {
+    const { rows } = await this.#db.raw<{ rows: { connecting: number; active: number }[] }>(
+      `SELECT (SELECT count(*)::int FROM calls WHERE status = 'connecting') AS connecting,
+              (SELECT count(*)::int FROM calls WHERE status = 'active') AS active`,
+    )
+    return rows[0] ?? { connecting: 0, active: 0 }
+  }
+
   async shareContact(userId: string, otherUserId: string): Promise<boolean> {
     const { rows } = await this.#db.raw<{ rows: unknown[] }>(
       'SELECT FROM contacts WHERE user_id = :userId AND contact_id = :otherUserId',

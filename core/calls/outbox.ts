@@ -42,7 +42,10 @@ export class Outbox {
   /** Publishes a committed event without making anybody wait. A failure is left to the worker. */
   publishSoon(outboxId: string, kind: EventKind, call: Call): void {
     const publishing = this.#publish(kind, call)
-      .then(() => this.#markSoon(outboxId))
+      .then(() => {
+        this.#deps.metrics.published('committer', 1)
+        this.#markSoon(outboxId)
+      })
       .catch((error: Error) => this.#deps.log.debug({ callId: call.id, kind, err: error.message }, 'publish put off'))
       .finally(() => this.#publishing.delete(publishing))
     this.#publishing.add(publishing)
@@ -69,6 +72,7 @@ export class Outbox {
       )
       const done = await this.#publishInOrder(rows)
       if (done.length > 0) await trx.raw(MARK, [done])
+      this.#deps.metrics.published('worker', done.length)
       return done.length
     })
   }
@@ -90,7 +94,7 @@ export class Outbox {
               coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS lag
        FROM outbox WHERE published_at IS NULL`,
     )
-    if (rows[0] !== undefined) this.#deps.metrics.outbox(rows[0].pending, Math.max(0, rows[0].lag))
+    if (rows[0] !== undefined) this.#deps.metrics.census.outbox(rows[0].pending, Math.max(0, rows[0].lag))
   }
 
   /** Removes up to `limit` rows that were published longer ago than the retention; returns how many. */

@@ -3,7 +3,7 @@
  * Liveness touches no dependency: a process that cannot reach Redis or Postgres is alive, and killing it heals nothing.
  */
 import { createServer, type Server } from 'node:http'
-import type { Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 
 /** `draining` takes no new work but finishes its own (404 at the edge's check); `unfit` cannot work at all (503). */
 export type Readiness = 'ready' | 'draining' | 'unfit'
@@ -22,6 +22,7 @@ export async function startProbeServer(options: {
   registry: Registry
   readiness(): Readiness
 }): Promise<ProbeServer> {
+  observeReadiness(options.registry, options.readiness)
   const server: Server = createServer(async (request, response) => {
     const path = request.url?.split('?')[0]
     if (path === '/health/live') return void response.writeHead(200).end('alive\n')
@@ -50,4 +51,17 @@ export async function startProbeServer(options: {
         server.closeAllConnections()
       }),
   }
+}
+
+function observeReadiness(registry: Registry, readiness: () => Readiness): void {
+  new Gauge({
+    name: 'process_readiness',
+    help: 'What the readiness probe says: 1 for the present state (ready, draining, unfit), 0 for the others.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const present = readiness()
+      for (const state of Object.keys(READINESS_STATUS)) this.set({ state }, state === present ? 1 : 0)
+    },
+  })
 }

@@ -18,6 +18,8 @@ export interface RateVerdict {
   remaining: number
   /** Until the window of this key is over. */
   resetMs: number
+  /** By this process alone. */
+  countedLocally: boolean
 }
 
 export class RateLimiter {
@@ -49,15 +51,16 @@ export class RateLimiter {
       }
     }
     try {
-      return this.#verdict(true, await this.#local.consume(key))
+      return this.#verdict(true, await this.#local.consume(key), true)
     } catch (refusal) {
-      if (refusal instanceof RateLimiterRes) return this.#verdict(false, refusal)
+      if (refusal instanceof RateLimiterRes) return this.#verdict(false, refusal, true)
       throw refusal
     }
   }
 
-  #verdict(allowed: boolean, count: RateLimiterRes): RateVerdict {
-    return { allowed, limit: this.#limit, remaining: count.remainingPoints, resetMs: Math.max(0, count.msBeforeNext) }
+  #verdict(allowed: boolean, count: RateLimiterRes, countedLocally = false): RateVerdict {
+    const resetMs = Math.max(0, count.msBeforeNext)
+    return { allowed, limit: this.#limit, remaining: count.remainingPoints, resetMs, countedLocally }
   }
 }
 

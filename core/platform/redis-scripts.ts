@@ -6,6 +6,14 @@ import type { Redis } from 'ioredis'
 /** Where every script of the product lies; `prelude.lua` there is put in front of each. */
 const FOLDER = new URL('../rooms/lua/', import.meta.url)
 
+/** Names of scripts by hash, for metrics. */
+const names = new Map<string, string>()
+
+/** `relay.lua` for its hash or its text; undefined for a script that is not ours. */
+export function scriptName(shaOrText: string): string | undefined {
+  return names.get(shaOrText)
+}
+
 export class RedisScript {
   readonly #text: string
   readonly #sha: string
@@ -15,6 +23,7 @@ export class RedisScript {
     const read = (file: string) => readFileSync(new URL(`${file}.lua`, FOLDER), 'utf8')
     this.#text = `${read('prelude')}\n${read(name)}`
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
+    for (const form of [this.#sha, this.#text]) names.set(form, `${name}.lua`)
   }
 
   /** Runs the script; `args` become ARGV. A Redis that lost its script cache is taught the script again. */

@@ -22,6 +22,13 @@ const UNWRITTEN_MAX_BYTES = 32 * 1024 * 1024
 
 const MESSAGE_EVENTS = new Set(['message', 'messageBuffer', 'pmessage', 'pmessageBuffer'])
 
+/** A command on its way, for whoever watches. */
+export interface SentCommand {
+  name: string
+  args: unknown[]
+  promise: Promise<unknown>
+}
+
 /** A Redis client whose lost publishes and misread messages end in the log instead of ending the process. */
 export class GuardedRedis extends Redis {
   readonly #log: Logger
@@ -29,6 +36,8 @@ export class GuardedRedis extends Redis {
   readonly #patterns = new Set<string>()
   #history = ''
   #distrust: string | undefined
+  /** Told of every command that is sent. */
+  onSent: ((command: SentCommand) => void) | undefined
 
   constructor(options: RedisOptions, log: Logger) {
     super({ ...options, autoResubscribe: false })
@@ -71,6 +80,7 @@ export class GuardedRedis extends Redis {
         resolve(reply)
       }
     }
+    this.onSent?.(command as unknown as SentCommand)
     const unwritten = this.stream?.writableLength ?? 0
     if (this.status !== 'ready' || (this.commandQueue.length < UNANSWERED_MAX && unwritten < UNWRITTEN_MAX_BYTES))
       return super.sendCommand(...args)

@@ -20,6 +20,8 @@ export interface RelayResult {
   entry: Entry
   /** This node has joined connections of the recipient. */
   local: boolean
+  /** Other nodes have, and were handed it. */
+  remote: boolean
   /** The id was numbered before; `entry` tells where, but not what it was appended after. */
   seen: boolean
   /** The roster does not know this node for the sender: Redis lost it. */
@@ -48,6 +50,7 @@ export function readResult({ from, body }: RelayRequest, words: string[], at: nu
       body,
     },
     local: (flags & 1) !== 0,
+    remote: (flags & 8) !== 0,
     seen: (flags & 2) !== 0,
     unknownSender: (flags & 4) !== 0,
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** The content of cluster.json. A pid is null while a process is down, and for a server that is not ours. */
 export interface ClusterDescription {
   /** `ca` is the file of the authority behind its certificate; null where it serves plain HTTP. */
-  edge: { port: number; pid: number | null; ca: string | null } | null
+  edge: { port: number; pid: number | null; metrics_port: number; ca: string | null } | null
   gateways: DescribedServer[]
   api: DescribedServer[]
   workers: Omit<DescribedServer, 'port'>[]

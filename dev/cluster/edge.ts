@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { get as httpGet } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { dirname, join } from 'node:path'
+import { metricsFrontend } from '../../edge/metrics-frontend.ts'
 import { type EdgeServer, maxConnectionsFor, renderEdge } from '../../edge/render.ts'
 import { type Certificate, makeCertificate } from './certificates.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
@@ -28,6 +29,8 @@ interface EdgeOptions {
   port: number
   /** Serves HTTPS and WSS with a certificate of its own making. */
   tls: boolean
+  /** Where HAProxy's own metrics are served. */
+  metricsPort?: number
   /** See {@link HARD_STOP_SECONDS} of edge/render.ts. */
   hardStopSeconds?: number
   /** Names the process and its configuration; several edges of one cluster differ in it. */
@@ -83,13 +86,14 @@ export class Edge {
   }
 
   #configure(servers: EdgeServers): void {
-    const { port, hardStopSeconds } = this.#options
+    const { port, metricsPort, hardStopSeconds } = this.#options
     const { certificate } = this
     // No strict transport: browsers would hold every other service on localhost to it.
     const tls = certificate ? { certificate: certificate.both, strictTransportSeconds: 0 } : undefined
     const settings = { bind: `127.0.0.1:${port}`, maxConnections: maxConnectionsFor(openFileLimit()) }
     const text = readFileSync(template, 'utf8')
-    writeFileSync(this.#config, renderEdge(text, { ...settings, ...servers, tls, hardStopSeconds }))
+    const metrics = metricsPort === undefined ? '' : metricsFrontend(`127.0.0.1:${metricsPort}`)
+    writeFileSync(this.#config, renderEdge(text, { ...settings, ...servers, tls, hardStopSeconds }) + metrics)
   }
 
   /**

@@ -38,6 +38,7 @@ export class ClusterLifecycle {
   private edge: Edge | undefined
   private members: MemberProcess[] = []
   private port = 0
+  private edgeMetricsPort = 0
   private stopping: Promise<void> | undefined
 
   constructor(options: ClusterOptions, folder: RunDir) {
@@ -78,7 +79,14 @@ export class ClusterLifecycle {
     const of = (role: Role) => this.members.filter((member) => member.role === role)
     const served = ({ name, pid, port, metricsPort }: Member) => ({ name, pid, port, metrics_port: metricsPort })
     return {
-      edge: this.edge ? { port: this.port, pid: this.edge.process.pid, ca: this.edge.certificate?.ca ?? null } : null,
+      edge: this.edge
+        ? {
+            port: this.port,
+            pid: this.edge.process.pid,
+            metrics_port: this.edgeMetricsPort,
+            ca: this.edge.certificate?.ca ?? null,
+          }
+        : null,
       gateways: of('gateway').map(served),
       api: of('api').map(served),
       workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
@@ -193,7 +201,9 @@ export class ClusterLifecycle {
 
   private async startEdge(): Promise<void> {
     const { tls = false, hardStopSeconds } = this.options
-    this.edge = await Edge.create({ port: this.port, tls, hardStopSeconds }, this.edgeServers, this.home)
+    this.edgeMetricsPort = await findFreePort()
+    const ports = { port: this.port, metricsPort: this.edgeMetricsPort }
+    this.edge = await Edge.create({ ...ports, tls, hardStopSeconds }, this.edgeServers, this.home)
     this.edge.process.start()
     await this.untilReady('edge')
     this.edge.process.keepRunning()

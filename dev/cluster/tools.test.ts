@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { adviceFor, COTURN, HAPROXY, REDIS } from './tools.ts'
+import { adviceFor, COTURN, HAPROXY, PROMETHEUS, REDIS } from './tools.ts'
 
 describe('advice about a missing tool', () => {
   it('is one line with the way of each Linux', () => {
@@ -25,6 +25,9 @@ describe('advice about a missing tool', () => {
     expect('HAProxy version 3.0.11-1+deb13u3 2026/05/20 - https://haproxy.org/').to.match(HAPROXY.versionPattern)
     expect(COTURN.versionPattern.exec('4.6.1')?.slice(1, 3)).to.deep.equal(['4', '6'])
     expect(COTURN.versionPattern.exec("Version Coturn-4.7.0 'Gorst'")?.slice(1, 3)).to.deep.equal(['4', '7'])
+    expect('prometheus, version 3.5.0 (branch: HEAD, revision: 8be3a9560fbdd18a94dedec4b747c35178177202)').to.match(
+      PROMETHEUS.versionPattern,
+    )
     expect('HA-Proxy version 2.2.9-2+deb11u6 2023/08/11').to.match(HAPROXY.versionPattern)
   })
 })

@@ -96,6 +96,37 @@ export const OPENSSL: Tool = {
   otherwise: 'start without TLS=1',
 }
 
+/** Prometheus' two programs come in one package. */
+const PROMETHEUS_PACKAGE = {
+  versionArgs: ['--version'],
+  versionPattern: /version (\d+)\.(\d+)/,
+  // Debian 12's; the rules and their tests are written for it.
+  minimum: [2, 42] as [number, number],
+  aptPackage: 'prometheus',
+  install: {
+    macOS: 'brew install prometheus',
+    'Debian, Ubuntu': 'apt-get install prometheus',
+    Fedora: 'dnf install golang-github-prometheus',
+    Alpine: 'apk add prometheus',
+    Arch: 'pacman -S prometheus',
+  },
+}
+
+export const PROMETHEUS: Tool = {
+  ...PROMETHEUS_PACKAGE,
+  title: 'Prometheus',
+  programs: ['prometheus'],
+  otherwise: 'start without PROMETHEUS=1',
+}
+
+/** Checks metrics and rules; tests use it. */
+export const PROMTOOL: Tool = {
+  ...PROMETHEUS_PACKAGE,
+  title: 'promtool',
+  programs: ['promtool'],
+  otherwise: 'take the release of github.com/prometheus/prometheus and put promtool on PATH',
+}
+
 /** A program that runs here. */
 export interface FoundTool {
   path: string

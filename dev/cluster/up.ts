@@ -6,15 +6,18 @@ import type { ClusterDescription } from './description.ts'
 import { probePort } from './ports.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { stopLeftovers } from './process-identity.ts'
+import { startPrometheus } from './prometheus.ts'
 import { serveScaling } from './scaling.ts'
 import { becomeSupervisor, leaveSupervisor } from './supervisor-lock.ts'
 import { createLinePrinter } from './terminal.ts'
 import { forgetTokenKey, saveTokenKey } from './token-key.ts'
-import { COTURN, findTool, HAPROXY, OPENSSL, REDIS } from './tools.ts'
+import { COTURN, findTool, HAPROXY, OPENSSL, PROMETHEUS, REDIS } from './tools.ts'
 import { UserError } from './user-error.ts'
 
 /** What an unclean end left behind gets this long to end by itself. */
 const LEFTOVER_GRACE_MS = 2_000
+/** Its own standard; another one where that is taken. */
+const PROMETHEUS_PORT = 9090
 /** Contract: "Service Port". */
 const STANDARD_PORT = 8093
 
@@ -64,11 +67,11 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   if (refused !== undefined) throw new UserError(portAdvice(port, refused))
   await findEveryTool(env, print)
 
-  const cluster = await startCluster({
+  const bare = await startCluster({
     ...wanted,
     port,
     turn: wantsTurn(env),
-    tls: wantsTls(env),
+    tls: isWanted(env.TLS),
     env: { NODE_ENV: 'development', ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
@@ -77,6 +80,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     log: print,
     signal,
   })
+  const cluster = isWanted(env.PROMETHEUS) ? await withPrometheus(bare, print) : bare
   const foreignKey = Boolean(env.JWT_PUBLIC_KEY || env.JWKS_URL)
   if (!foreignKey) {
     saveTokenKey(runDir, { secret: cluster.jwtSecret, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE })
@@ -92,6 +96,24 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   return cluster
 }
 
+/** The same cluster and a Prometheus that reads it, stopped together. */
+async function withPrometheus(cluster: Cluster, print: (name: string, line: string) => void): Promise<Cluster> {
+  try {
+    const port = (await probePort(PROMETHEUS_PORT)) === undefined ? PROMETHEUS_PORT : undefined
+    const home = { runDir: cluster.runDir, restart: true, log: print }
+    const prometheus = await startPrometheus(cluster.description, home, { port })
+    console.log(`prometheus: http://localhost:${prometheus.port}`)
+    const stop = async () => {
+      await prometheus.stop()
+      await cluster.stop()
+    }
+    return { ...cluster, stop }
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+}
+
 /** All that is missing at once, a line each, instead of one after the other. */
 async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line: string) => void): Promise<void> {
   const missing: string[] = []
@@ -105,19 +127,18 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (!env.DATABASE_URL) await attempt(findPostgresBinaries)
   if (!env.REDIS_URL) await attempt(() => findTool(REDIS, (line) => print('redis', line)))
   await attempt(() => findTool(HAPROXY, (line) => print('edge', line)))
-  if (wantsTls(env)) await attempt(() => findTool(OPENSSL, (line) => print('edge', line)))
+  if (isWanted(env.TLS)) await attempt(() => findTool(OPENSSL, (line) => print('edge', line)))
   if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
+  if (isWanted(env.PROMETHEUS)) await attempt(() => findTool(PROMETHEUS, (line) => print('prometheus', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
 }
 
 /** Where there are TURN servers of one's own, none is started. */
 function wantsTurn({ TURN, TURN_URLS }: NodeJS.ProcessEnv): boolean {
-  return Boolean(TURN) && TURN !== '0' && !TURN_URLS
+  return isWanted(TURN) && !TURN_URLS
 }
 
-function wantsTls({ TLS }: NodeJS.ProcessEnv): boolean {
-  return Boolean(TLS) && TLS !== '0'
-}
+const isWanted = (setting: string | undefined) => Boolean(setting) && setting !== '0'
 
 /** Ctrl-C once ends everything in order, twice at once (the processes are killed as this one exits). */
 function onceSignalled(ending: AbortController): Promise<void> {

@@ -1,8 +1,8 @@
 -- The one place of order: numbers each message of a flush, appends it to its call's log, and hands it to the nodes
 -- that the roster names, in one step. ARGV: prefix, node, then per message: call, sender's role (a capital
 -- where the message may have been numbered before), sender's connection, dedupe id without '|', body; last, history.
--- Reply: per message four words: flags (1 local recipients, 2 seen before, 4 sender unknown to the roster), the epoch,
--- the number, and the number before it for the same recipient.
+-- Reply: per message four words: flags (1 local recipients, 2 seen before, 4 sender unknown to the roster, 8 recipients
+-- on other nodes), the epoch, the number, and the number before it for the same recipient.
 --
 -- Ids are looked up only where a message can be a repetition: while all messages of a role came over one connection,
 -- that connection's node knows its ids. From the first message that may be one, the call's ids are indexed.
@@ -15,7 +15,7 @@ local REFRESH_MS = 10000
 -- Messages dropped at once, so that a call at its bound does not pay for each.
 local DROP = 32
 local LAST = { a = 'la', b = 'lb' }
-local FLAGS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7' }
+local FLAGS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15' }
 local FIELDS = {
   a = { 'e', 'n', 'lb', 'nb', 'na', 'bytes', 'ca', 'ix', 'x', 'g' },
   b = { 'e', 'n', 'la', 'na', 'nb', 'bytes', 'cb', 'ix', 'x', 'g' },
@@ -122,15 +122,18 @@ for i = 3, #ARGV, 5 do
     local recipients = state[4]
     if recipients == node then
       flags = flags + 1
-    else
-      for target in string.gmatch(recipients or '', '[^,]+') do
+    elseif recipients and recipients ~= '' then
+      local is_remote = false
+      for target in string.gmatch(recipients, '[^,]+') do
         if target == node then
           flags = flags + 1
         else
+          is_remote = true
           outgoing[target] = outgoing[target] or {}
           table.insert(outgoing[target], item('M', call, to, epoch, digits, previous, body))
         end
       end
+      if is_remote then flags = flags + 8 end
     end
     number = digits
   end
