@@ -6,6 +6,7 @@ import type { Logger } from '../core/platform/logger.ts'
 import { type GuardedRedis, settled } from '../core/platform/redis.ts'
 import type { Connections } from '../core/presence/connections.ts'
 import { parseInbox } from '../core/rooms/inbox.ts'
+import type { DrainWish, NodeAbout } from '../core/rooms/node-directory.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
 import type { LocalCall } from './local-call.ts'
@@ -32,6 +33,10 @@ interface NodePresenceDeps {
   redis: GuardedRedis
   subscriber: GuardedRedis
   beatMs: number
+  /** What operators may read of this node. */
+  about(): NodeAbout
+  /** An operator asks, with each beat until it is done. */
+  onDrainAsked(wish: DrainWish): void
   /** The subscription was interrupted: events of other processes may have passed by. */
   onInterrupted(): void
   /** A newer connection of the same device took this one's place, on whatever node. */
@@ -75,7 +80,8 @@ export class NodePresence {
   async #beat(): Promise<void> {
     try {
       const before = this.#inboxNumber
-      const { known, inboxNumber } = await this.#deps.store.beat()
+      const { known, inboxNumber, drain } = await this.#deps.store.beat(this.#deps.about())
+      if (drain !== undefined) this.#deps.onDrainAsked(drain)
       if (!known) await this.restoreAll('the cluster did not know this node')
       // The counter starts again with a wiped Redis; otherwise a number that did not arrive since the last beat is lost.
       if (inboxNumber < this.#inboxNumber) this.#inboxNumber = inboxNumber

@@ -90,7 +90,7 @@ const HOMES: Record<string, string[]> = {
   '@socket.io/redis-emitter': ['core/calls/call-events.ts'],
   ioredis: ['core/platform/redis.ts'],
   knex: ['core/platform/postgres.ts'],
-  jsonwebtoken: ['core/platform/tokens.ts'],
+  jsonwebtoken: ['core/platform/tokens.ts', 'core/platform/token-minting.ts'],
   'rate-limiter-flexible': ['core/platform/rate-limiter.ts'],
   pino: ['core/platform/logger.ts'],
   'prom-client': ['core', 'api', 'gateway', 'worker'],

@@ -1,12 +1,10 @@
 /** Health over HTTP (contract, "Health Check"), for people and outside monitors; orchestrators use the internal probes. */
 import { Router } from 'express'
+import { SERVICE_VERSION } from '../../core/platform/service-version.ts'
 import type { HealthResponse } from '../../core/protocol/http.ts'
 import { BASE_PATH } from '../base-path.ts'
 import { checkHealth } from '../health-checks.ts'
 import type { ApiServices } from '../services.ts'
-
-/** The version of this package; a test holds it to package.json. */
-export const SERVICE_VERSION = '1.0.0'
 
 export function healthRoutes({ platform, rooms }: ApiServices): Router {
   const router = Router({ caseSensitive: true })

@@ -5,6 +5,8 @@
  *     nodes               zset   node -> last beat, ms of Redis' clock
  *     inboxes             hash   node -> publishes to its inbox so far
  *     inbox:<node>        channel: number, then items (core/rooms/inbox.ts)
+ *     about:<node>        string JSON, what operators may read of the node (core/rooms/node-directory.ts); 5 min
+ *     drain:<node>        string `stay` or `exit`, an operator's wish that the node reads at its next beat; 10 min
  *     calls:<node>        set    calls with a connection on the node
  *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
  *                                of a side, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
@@ -22,6 +24,8 @@ export const roomKeys = (prefix: string) => ({
   nodes: `${prefix}nodes`,
   graces: `${prefix}graces`,
   inbox: (nodeId: string) => `${prefix}inbox:${nodeId}`,
+  about: (nodeId: string) => `${prefix}about:${nodeId}`,
+  drain: (nodeId: string) => `${prefix}drain:${nodeId}`,
   calls: (nodeId: string) => `${prefix}calls:${nodeId}`,
   room: (callId: string) => `${prefix}room:${callId}`,
   roster: (callId: string) => `${prefix}roster:${callId}`,

@@ -4,6 +4,7 @@ import { within } from '../platform/redis.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
 import type { CallStatusMessage, CallType } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
+import type { DrainWish, NodeAbout } from './node-directory.ts'
 import { type RelayRequest, type RelayResult, readResult, relayArguments } from './relay-words.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
 import { isSpoilt } from './room-repair.ts'
@@ -146,10 +147,16 @@ export class RoomStore {
     }
   }
 
-  /** Says that this node lives. `known` is false at first, after a wipe and after a funeral. */
-  async beat(): Promise<{ known: boolean; inboxNumber: number }> {
-    const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as number[]
-    return { known: reply[0] === 1, inboxNumber: Number(reply[1]) }
+  /**
+   * Says that this node lives, and how it is. `known` is false at first, after a wipe and after a funeral; `drain` is
+   * what an operator asks of it.
+   */
+  async beat(about?: NodeAbout): Promise<{ known: boolean; inboxNumber: number; drain: DrainWish | undefined }> {
+    const text = about === undefined ? '' : JSON.stringify(about)
+    const reply = (await this.#scripts.run('beat', [], [this.#nodeId, text])) as (number | string)[]
+    const asked = reply[2]
+    const drain = asked === 'stay' || asked === 'exit' ? asked : undefined
+    return { known: reply[0] === 1, inboxNumber: Number(reply[1]), drain }
   }
 
   /** Keeps what the room should say of its call. */

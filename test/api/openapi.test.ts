@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { Express, Router } from 'express'
-import { SERVICE_VERSION } from '../../api/routes/health.ts'
 import { createApiServer } from '../../api/server.ts'
 import { createServices } from '../../api/services.ts'
 import { createPlatform } from '../../core/context.ts'
 import { loadConfig } from '../../core/platform/config.ts'
+import { SERVICE_VERSION } from '../../core/platform/service-version.ts'
 import { ERRORS } from '../../core/protocol/errors.ts'
 import { assertDocumented, assertMatchesAt, openApiDocument, operations } from '../support/openapi-contract.ts'
 
