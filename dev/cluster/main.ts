@@ -1,6 +1,7 @@
-// The commands behind `make up`, `make down`, `make status`, `make token` and `make clean`.
+// The commands behind `make up`, `make down`, `make status`, `make token`, `make callctl` and `make clean`.
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { callctl } from './callctl.ts'
 import { clean } from './clean.ts'
 import { down } from './down.ts'
 import { status } from './status.ts'
@@ -11,6 +12,11 @@ import { UserError } from './user-error.ts'
 const runDir = join(dirname(dirname(import.meta.dirname)), '.run')
 
 async function main(args: string[]): Promise<void> {
+  // Its options are its own business.
+  if (args[0] === 'callctl') {
+    process.exitCode = callctl(runDir, args.slice(1), process.env)
+    return
+  }
   const text = { type: 'string' } as const
   const { positionals, values } = parseArgs({
     args,

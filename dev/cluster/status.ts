@@ -1,7 +1,5 @@
 // `make status`: what runs in this checkout, and whether it is ready.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { ClusterDescription } from './description.ts'
+import { readDescription } from './description.ts'
 import { findSupervisor } from './supervisor-lock.ts'
 
 /** A probe on the same machine answers in a millisecond; a process that takes longer is stuck. */
@@ -44,13 +42,5 @@ async function stateOf(url: string): Promise<string> {
     return response.status === 404 ? 'draining' : `unfit (${response.status})`
   } catch {
     return 'down'
-  }
-}
-
-function readDescription(runDir: string): ClusterDescription | undefined {
-  try {
-    return JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
-  } catch {
-    return undefined
   }
 }
