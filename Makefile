@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api client core edge gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api callctl client core edge gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -40,6 +40,10 @@ prometheus-rules: node_modules/.package-lock.json ## Print the alerts as the Pro
 .PHONY: logs
 logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
 	@tail -n 50 -F .run/logs/$(or $(name),*).log
+
+.PHONY: callctl
+callctl: build ## Look into the running cluster as its operator (args="nodes", args="timeline <call>"; docs/callctl.md)
+	@$(CLUSTER) callctl $(args)
 
 ## Build and check
 

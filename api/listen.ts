@@ -51,7 +51,7 @@ export async function listen(services: ApiServices): Promise<{ port: number; met
     await pause(PROBE_PERIOD_MS)
   })
   shutdown.add('finish requests', () => connections.close())
-  shutdown.add('publish events', () => services.calls.outbox.close())
+  shutdown.add('publish events', () => services.calls.close())
   shutdown.add('close probes', () => probes.close())
   closePlatformLast(services.platform)
   return { port, metricsPort: probes.port }

@@ -4,6 +4,7 @@
  */
 import type { Logger } from '../core/platform/logger.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
+import type { NodeState } from '../core/rooms/node-directory.ts'
 import type { Membership } from './membership.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 
@@ -13,6 +14,8 @@ const EDGE_NOTICE_MS = 1100
 const WAVES = 20
 
 export class Drain {
+  #running: Promise<void> | undefined
+  #isDone = false
   readonly #registry: PeerRegistry
   readonly #membership: Membership
   readonly #windowMs: number
@@ -27,7 +30,18 @@ export class Drain {
     this.#log = log
   }
 
-  async run(): Promise<void> {
+  get state(): NodeState {
+    if (this.#isDone) return 'drained'
+    return this.started ? 'draining' : 'serving'
+  }
+
+  /** Resolves when the peers are gone and Redis knows; several callers, a signal and an operator say, share one drain. */
+  run(): Promise<void> {
+    this.#running ??= this.#run()
+    return this.#running
+  }
+
+  async #run(): Promise<void> {
     this.started = true
     if (this.#registry.peers.size > 0) await pause(EDGE_NOTICE_MS)
     const peers = shuffled([...this.#registry.peers.values()])
@@ -37,7 +51,10 @@ export class Drain {
       for (const peer of peers.slice(at, at + size)) peer.move(CLOSE.RESTARTING, 'restarting, connect again', 'drained')
       await pause(this.#windowMs / WAVES)
     }
+    // Those whose handshake was under way when the others were sent away.
+    for (const peer of this.#registry.peers.values()) peer.transport.move(CLOSE.RESTARTING, 'restarting, connect again')
     await this.#membership.settled()
+    this.#isDone = true
   }
 }
 

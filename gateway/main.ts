@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     readiness: () => (gateway.drain.started ? 'draining' : 'ready'),
   })
   // A receipt of ringing is an event that this process has committed.
-  shutdown.add('publish events', () => calls.outbox.close())
+  shutdown.add('publish events', () => calls.close())
   shutdown.add('close probes', () => probes.close())
   closePlatformLast(platform)
   shutdown.onSignals()

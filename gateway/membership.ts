@@ -9,6 +9,7 @@ import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import type { RoomRecord } from './room-record.ts'
+import type { Witness } from './witness.ts'
 
 /** Pauses before a seat is given up again after Redis did not take it: from the first to the longest, doubling. */
 const LEAVE_AGAIN_MS = 250
@@ -21,6 +22,7 @@ interface MembershipDeps {
   store: RoomStore
   delivery: Delivery
   record: RoomRecord
+  witness: Witness
   metrics: GatewayMetrics
   log: Logger
   reconnectGraceMs: number
@@ -65,6 +67,7 @@ export class Membership {
     peer.mayResend = since !== undefined || !joined.first
     this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.connected(call.id)
+    this.#deps.witness.joined(call, peer, since === undefined ? undefined : joined.recovered)
     if (joined.wasEmpty)
       this.#deps.store.setFacts(call.facts).catch(() => {
         // Only needed while Postgres is away, and written again with the next change of the call.
@@ -136,6 +139,7 @@ export class Membership {
     if (peer.roomState === 'outside') return
     peer.roomState = 'outside'
     peer.held = undefined
+    this.#deps.witness.gone(call, peer, how)
     this.#giveUp(call, peer, how)
   }
 

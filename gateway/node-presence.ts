@@ -6,6 +6,7 @@ import type { Logger } from '../core/platform/logger.ts'
 import { type GuardedRedis, settled } from '../core/platform/redis.ts'
 import type { Connections } from '../core/presence/connections.ts'
 import { parseInbox } from '../core/rooms/inbox.ts'
+import type { DrainWish, NodeAbout } from '../core/rooms/node-directory.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
@@ -34,6 +35,10 @@ interface NodePresenceDeps {
   subscriber: GuardedRedis
   beatMs: number
   metrics: Pick<GatewayMetrics, 'rewritten'>
+  /** What operators may read of this node. */
+  about(): NodeAbout
+  /** An operator asks, with each beat until it is done. */
+  onDrainAsked(wish: DrainWish): void
   /** The subscription was interrupted: events of other processes may have passed by. */
   onInterrupted(): void
   /** A newer connection of the same device took this one's place, on whatever node. */
@@ -79,7 +84,8 @@ export class NodePresence {
   async #beat(): Promise<void> {
     try {
       const before = this.#inboxNumber
-      const { known, inboxNumber, generation } = await this.#deps.store.beat()
+      const { known, inboxNumber, drain, generation } = await this.#deps.store.beat(this.#deps.about())
+      if (drain !== undefined) this.#deps.onDrainAsked(drain)
       // Remembered only when it is done: a run that fails is made again.
       if (!known) this.#generation = undefined
       if (this.#generation !== generation) {

@@ -11,6 +11,7 @@ import { Peer, type Transport } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 import type { Rings } from './rings.ts'
 import type { Signaling } from './signaling.ts'
+import type { Witness } from './witness.ts'
 
 /** `setTimeout` takes at most 2^31 - 1 ms; a token that outlives that closes with the process. */
 const TIMER_MAX_MS = 2_147_483_647
@@ -21,6 +22,7 @@ interface LifecycleDeps {
   membership: Membership
   signaling: Signaling
   iceRefresh: IceRefresh
+  witness: Witness
   store: RoomStore
   metrics: GatewayMetrics
   rings: Rings
@@ -98,6 +100,8 @@ export class PeerLifecycle {
     metrics.connections.dec(labels)
     metrics.closed.inc({ ...labels, cause: peer.closeCause ?? (clean ? 'client' : 'lost') })
     this.#deps.onGone(peer.userId)
+    if (call !== undefined && peer.roomState === 'outside' && peer.joinedAt === 0)
+      this.#deps.witness.neverJoined(call, peer)
     // While a join runs, its end takes care of the seat.
     if (call !== undefined && peer.roomState === 'joined')
       membership.leave(call, peer, clean || call.over ? 'clean' : 'lost')

@@ -12,6 +12,12 @@ export class PeerRegistry {
   readonly calls = new Map<string, LocalCall>()
   readonly #channels = new Map<string, Set<Peer>>()
   readonly #recent = new Map<string, CallStatusMessage>()
+  #channelCount = 0
+
+  /** Open connections by kind. */
+  get counts(): { callConnections: number; userChannels: number } {
+    return { callConnections: this.peers.size - this.#channelCount, userChannels: this.#channelCount }
+  }
 
   /** Adds a call connection. */
   addToCall(peer: Peer, call: LocalCall): void {
@@ -23,6 +29,7 @@ export class PeerRegistry {
   /** Adds a user channel. */
   addChannel(peer: Peer): void {
     this.peers.set(peer.connectionId, peer)
+    this.#channelCount += 1
     const channels = this.#channels.get(peer.userId)
     if (channels === undefined) this.#channels.set(peer.userId, new Set([peer]))
     else channels.add(peer)
@@ -31,7 +38,10 @@ export class PeerRegistry {
   remove(peer: Peer): void {
     this.peers.delete(peer.connectionId)
     const channels = this.#channels.get(peer.userId)
-    if (channels?.delete(peer) && channels.size === 0) this.#channels.delete(peer.userId)
+    if (channels?.delete(peer)) {
+      this.#channelCount -= 1
+      if (channels.size === 0) this.#channels.delete(peer.userId)
+    }
     const call = peer.callId === undefined ? undefined : this.calls.get(peer.callId)
     if (call?.peers.delete(peer) && call.peers.size === 0) this.calls.delete(call.id)
   }

@@ -94,6 +94,8 @@ export class Peer {
   owedPlace = false
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
   pending: Incoming[] | undefined
+  /** ICE candidates that it has sent since it joined. */
+  candidates = 0
   /** How the connection ended: on purpose, or lost. */
   closedCleanly = false
   /** Why this node ended it, if it did. */

@@ -9,6 +9,7 @@ import { type ConnectionStats, type Path, readConnectionStats } from './connecti
 import type { LocalCall } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import type { QualityMetrics } from './quality-metrics.ts'
+import type { Witness } from './witness.ts'
 
 /** A connection is heard for the quality metrics once in so long, and its unchanged state is written again as seldom. */
 const SAMPLE_EVERY_MS = 5000
@@ -36,12 +37,14 @@ interface PeerReports {
 export class Quality {
   readonly #rooms: ConnectionReports
   readonly #metrics: QualityMetrics
+  readonly #witness: Witness
   readonly #sides = new WeakMap<LocalCall, Partial<Record<Side, SideReports>>>()
   readonly #peers = new WeakMap<Peer, PeerReports>()
 
-  constructor(rooms: ConnectionReports, metrics: QualityMetrics) {
+  constructor(rooms: ConnectionReports, metrics: QualityMetrics, witness: Witness) {
     this.#rooms = rooms
     this.#metrics = metrics
+    this.#witness = witness
   }
 
   /** Takes a report of a joined peer. Whether the other participant hears of it is not decided here. */
@@ -55,6 +58,7 @@ export class Quality {
     if (stats !== undefined && stats.path !== 'unknown') side.path = stats.path
     if (stats !== undefined && state === 'connected')
       this.#sample(stats, { type: call.type, path: side.path }, reports, now)
+    if (state !== reports.state) this.#witness.reported(call, peer, state, side.path)
     this.#write(peer, call, state, reports, now)
     this.#weigh(peer, call, state, side)
   }

@@ -29,6 +29,7 @@ import { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 import { Membership } from './membership.ts'
 import { NodePresence } from './node-presence.ts'
+import { OperatorWishes } from './operator-wishes.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import { PeerRegistry } from './peer-registry.ts'
 import { Quality } from './quality.ts'
@@ -41,6 +42,7 @@ import { Rings } from './rings.ts'
 import { RoomRecord } from './room-record.ts'
 import { Signaling } from './signaling.ts'
 import { createIoServer, type IoServer, serveSocketIo } from './socketio/socketio-server.ts'
+import { Witness } from './witness.ts'
 
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
@@ -80,16 +82,19 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const registry = new PeerRegistry()
   const lastSeen = new LastSeen(db, log, () => registry.userIds())
   const record = new RoomRecord(calls, log)
+  const witness = new Witness(calls.journal, nodeId)
   const delivery = new Delivery(store, log, metrics)
   const recent = new RecentMessages()
   const relay = new Relay(store, metrics.relay, config.signaling)
   const { reconnectGraceMs } = config.signaling
-  const membership = new Membership({ store, delivery, record, metrics, log, reconnectGraceMs })
+  const membership = new Membership({ store, delivery, record, witness, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
+  const wishes = new OperatorWishes(registry, drain, log)
   const rings = new Rings({ registry, calls, log })
   const quality = new Quality(
     new ConnectionReports(redis, config.redis.keyPrefix),
     createQualityMetrics(metricsRegistry),
+    witness,
   )
   const iceRefresh = new IceRefresh(config.ice, metrics)
   const known = new KnownCalls({ registry, calls, store, log })
@@ -106,6 +111,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     subscriber,
     beatMs: config.nodes.beatMs,
     metrics,
+    about: () => wishes.about(),
+    onDrainAsked: (wish) => wishes.follow(wish),
     onInterrupted: () => void control.rereadAll(),
     onReplaced: (peer) => signaling.refuse(peer, new AppError('CONFLICT', REPLACED), undefined, CLOSE.REPLACED),
     log,
@@ -119,7 +126,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     calls,
     refuse: (peer, error, incoming) => signaling.refuse(peer, error, incoming),
   })
-  const reports = { quality, iceRefresh }
+  const reports = { quality, iceRefresh, witness }
   const rooms = { registry, membership, relay, recent, delivery }
   const signaling = new Signaling({ ...rooms, channel, metrics, onForgotten, ...reports })
   const handshakes = new Handshakes({
@@ -136,7 +143,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   observeHandshakes(metricsRegistry, () => handshakes.counts)
   observeWaiting(metricsRegistry, () => relay.waiting)
   const onGone = (userId: string) => lastSeen.gone(userId)
-  const seats = { registry, handshakes, membership, signaling, iceRefresh }
+  const seats = { registry, handshakes, membership, signaling, iceRefresh, witness }
   const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
 
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))

@@ -27,6 +27,7 @@ import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
 import { packBody } from './relayed-body.ts'
 import { Submission } from './submission.ts'
+import type { Witness } from './witness.ts'
 
 /** Messages of a peer that wait for its join at most: a browser's candidates are a tenth of it. */
 const PENDING_MAX = 128
@@ -40,6 +41,7 @@ export interface SignalingDeps {
   delivery: Delivery
   quality: Quality
   iceRefresh: IceRefresh
+  witness: Witness
   metrics: GatewayMetrics
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
@@ -145,6 +147,7 @@ export class Signaling {
   }
 
   #relay(peer: Peer, call: LocalCall, incoming: Incoming, message: RelayedMessage): void {
+    this.#deps.witness.sent(call, peer, message.type)
     this.#submit(peer, call, { type: message.type, json: incoming.text() }, message.id, incoming)
   }
 

@@ -71,7 +71,7 @@ export function createWorker(platform: Platform): Worker {
     },
     async stop() {
       await Promise.all([sweeper.stop(), couriers.stop()])
-      await calls.outbox.close()
+      await calls.close()
     },
   }
 }

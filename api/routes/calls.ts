@@ -2,6 +2,8 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { roleOf } from '../../core/calls/call.ts'
 import type { Initiated } from '../../core/calls/call-initiation.ts'
+import { presentTimeline } from '../../core/calls/call-story.ts'
+import { readTimeline } from '../../core/calls/call-timeline.ts'
 import type { IdempotencyKey } from '../../core/calls/idempotency-store.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
@@ -27,7 +29,7 @@ import {
   presentRinging,
   presentStatus,
 } from '../present.ts'
-import { assertMayActFor, contextOf, identityOf, mayActFor } from '../request-context.ts'
+import { assertManages, assertMayActFor, contextOf, identityOf, mayActFor } from '../request-context.ts'
 import type { ApiServices } from '../services.ts'
 
 export function callRoutes(services: ApiServices, guards: Guards): Router {
@@ -96,6 +98,12 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     response.json(presentStatus(call, connections, new Date()))
   }
 
+  async function timeline(request: Request, response: Response): Promise<void> {
+    const callId = parsePathId(request, 'call_id')
+    assertManages(identityOf(request))
+    response.json(presentTimeline(await readTimeline(services.platform.db, callId)))
+  }
+
   async function active(request: Request, response: Response): Promise<void> {
     const userId = parsePathId(request, 'user_id')
     assertMayActFor(identityOf(request), userId)
@@ -122,6 +130,7 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
   router.route(`${BASE_PATH}/calls/:call_id/answer`).put(authenticate, readBody, limit(), answer)
   router.route(`${BASE_PATH}/calls/:call_id/ringing`).post(authenticate, readOptionalBody, limit(), ringing)
   router.route(`${BASE_PATH}/calls/:call_id/status`).get(authenticate, limit(), status)
+  router.route(`${BASE_PATH}/calls/:call_id/timeline`).get(authenticate, limit(), timeline)
   router.route(`${BASE_PATH}/calls/user/:user_id/active`).get(authenticate, limit(), active)
   router.route(`${BASE_PATH}/calls/user/:user_id/history`).get(authenticate, limit('history'), history)
   return router

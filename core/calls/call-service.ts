@@ -8,11 +8,12 @@ import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { EndRequestReason } from '../protocol/http.ts'
-import type { CallStatus } from '../protocol/signaling.ts'
+import type { CallStatus, ParticipantRole } from '../protocol/signaling.ts'
 import { type Call, isLive, ringStateOf, roleOf } from './call.ts'
 import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
 import type { CallEvents } from './call-events.ts'
 import { CallInitiation, type InitiateCommand, type Initiated } from './call-initiation.ts'
+import { CallJournal } from './call-journal.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { CallStore, type StoredCall } from './call-store.ts'
 import { CallTransitions, type Change } from './call-transitions.ts'
@@ -39,8 +40,10 @@ export class CallService {
   readonly deadlines: CallDeadlines
   /** Who is really rung, and what rings a user now. */
   readonly rings: RingReceipts
-  /** Events on their way; a worker publishes what others left over. Close it before the stores. */
+  /** Events on their way; a worker publishes what others left over. */
   readonly outbox: Outbox
+  /** What explains a call afterwards. */
+  readonly journal: CallJournal
   readonly #db: Database
   readonly #log: Logger
   readonly #metrics: CallMetrics
@@ -53,6 +56,7 @@ export class CallService {
     this.#db = db
     this.#log = log
     this.#metrics = new CallMetrics(registry)
+    this.journal = new CallJournal({ db, retentionMs: config.outboxRetentionMs, log, registry })
     this.#keys = new IdempotencyStore(config.idempotencyRetentionMs)
     this.#store = new CallStore(db, config)
     this.#transitions = new CallTransitions(db, config, this.#keys)
@@ -113,7 +117,7 @@ export class CallService {
    */
   async answer(callId: string, userId: string, deviceId: string | undefined): Promise<Call> {
     for (let attempt = 1; ; attempt++) {
-      const call = await this.#require(callId)
+      const call = await this.require(callId)
       if (roleOf(call, userId) !== 'callee') throw new AppError('FORBIDDEN', 'Only the callee can answer a call')
       if (call.status === 'active') {
         if (deviceId !== undefined && deviceId === call.answeredByDevice) return call
@@ -131,16 +135,43 @@ export class CallService {
    * @throws CALL_NOT_FOUND, FORBIDDEN for strangers, CALL_ALREADY_ENDED, also where it was overdue
    */
   async end(callId: string, userId: string, reason: EndRequestReason): Promise<Call> {
-    for (let attempt = 1; ; attempt++) {
-      const call = await this.#require(callId)
+    const asked = await this.#end(callId, reason, (call) => {
       const role = roleOf(call, userId)
       if (role === undefined) throw new AppError('FORBIDDEN', 'Only participants can end a call')
+      return role
+    })
+    this.journal.note({ callId, kind: 'end_requested', role: asked.role, detail: reason })
+    return asked.call
+  }
+
+  /**
+   * An operator ends the call, by the transition that a participant's wish would cause; `role` is the one in whose name
+   * he hangs up, and matters for `user_hangup` alone. His note is kept in the journal.
+   * @throws CALL_NOT_FOUND, CALL_ALREADY_ENDED, also where it was overdue
+   */
+  async endByOperator(
+    callId: string,
+    { reason, role, note }: { reason: EndRequestReason; role: ParticipantRole; note?: string },
+  ): Promise<Call> {
+    const { call } = await this.#end(callId, reason, () => role)
+    this.journal.note({ callId, kind: 'operator', detail: note })
+    return call
+  }
+
+  async #end(
+    callId: string,
+    reason: EndRequestReason,
+    actingAs: (call: Call) => ParticipantRole,
+  ): Promise<{ call: Call; role: ParticipantRole }> {
+    for (let attempt = 1; ; attempt++) {
+      const call = await this.require(callId)
+      const role = actingAs(call)
       if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
       const ending = endingOf(call.status, reason, role)
       const [change] = await withRetries(() => this.#transitions.finish(ending, { id: callId, due: false }), {
         repeatable: false,
       })
-      if (change !== undefined) return this.#transitioned(call.status, change)
+      if (change !== undefined) return { call: this.#transitioned(call.status, change), role }
       if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
     }
   }
@@ -152,7 +183,9 @@ export class CallService {
 
   /** @throws CALL_NOT_FOUND */
   async require(callId: string): Promise<StoredCall> {
-    return this.#require(callId)
+    const call = await this.find(callId)
+    if (call === undefined) throw new AppError('CALL_NOT_FOUND')
+    return call
   }
 
   /** The one live call of a user, after a transition that is due was applied. */
@@ -186,15 +219,14 @@ export class CallService {
     this.#metrics.census.live(await withRetries(() => this.#store.countLive(), { repeatable: true }))
   }
 
+  /** Waits for the events and notes that this process has caused. Call it before the stores are closed. */
+  async close(): Promise<void> {
+    await Promise.all([this.outbox.close(), this.journal.close()])
+  }
+
   /** Removes up to `limit` idempotency keys that count as absent; returns how many. */
   async purgeIdempotencyKeys(limit: number): Promise<number> {
     return withRetries(() => this.#keys.purge(this.#db, limit), { repeatable: true })
-  }
-
-  async #require(callId: string): Promise<StoredCall> {
-    const call = await withRetries(() => this.#store.find(callId), { repeatable: true })
-    if (call === undefined) throw new AppError('CALL_NOT_FOUND')
-    return call
   }
 
   #created({ call, outboxId }: Change): void {

@@ -4,10 +4,10 @@ import { readPem } from './pem.ts'
 import { readPostgresUrl } from './postgres-url.ts'
 import { webhookEndpoints } from './webhook-endpoints.ts'
 
-export type ProcessRole = 'api' | 'gateway' | 'worker' | 'migrate'
+export type ProcessRole = 'api' | 'gateway' | 'worker' | 'migrate' | 'callctl'
 
 /** Where the internal listeners (probes, metrics) of the three processes are by default. */
-const METRICS_PORTS: Record<ProcessRole, number> = { api: 9101, gateway: 9102, worker: 9103, migrate: 0 }
+const METRICS_PORTS: Record<ProcessRole, number> = { api: 9101, gateway: 9102, worker: 9103, migrate: 0, callctl: 0 }
 
 export type Config = ReturnType<typeof loadConfig>
 

@@ -165,6 +165,63 @@ export interface DeadLettersResponse {
   pagination: { limit: number; total: number; has_more: boolean; next_cursor?: string }
 }
 
+/** One thing that happened in a call. Fields that do not apply are left out. */
+export interface TimelineEntry {
+  at: string
+  /** From the creation of the call. */
+  offset_ms: number
+  source: 'call' | 'room' | 'webhook' | 'operator'
+  event:
+    | 'created'
+    | 'ringing'
+    | 'unreachable'
+    | 'answered'
+    | 'ended'
+    | 'joined'
+    | 'resumed'
+    | 'left'
+    | 'lost'
+    | 'offer'
+    | 'answer'
+    | 'reported'
+    | 'end_requested'
+    | 'operator'
+    | 'webhook_pending'
+    | 'webhook_delivered'
+    | 'webhook_dead'
+  /** For people; programs read the other fields. */
+  text: string
+  /** Whose doing it was. */
+  role?: ParticipantRole
+  node?: string
+  transport?: string
+  device?: string
+  detail?: string
+  reason?: EndReason
+  candidates?: number
+  /** Of a change: until the gateways were told; null while they are not. */
+  published_after_ms?: number | null
+  endpoint?: string
+  webhook_type?: WebhookType
+  attempts?: number
+  last_outcome?: string
+  last_status?: number
+}
+
+export interface CallTimelineResponse {
+  call_id: string
+  caller_id: string
+  callee_id: string
+  call_type: CallType
+  status: CallStatus
+  end_reason?: EndReason
+  created_at: string
+  answered_at?: string
+  ended_at?: string
+  duration: number
+  entries: TimelineEntry[]
+}
+
 export interface ReplayResponse {
   replayed: number
 }

@@ -6,6 +6,8 @@
  *     inboxes             hash   node -> publishes to its inbox so far
  *     inbox:<node>        channel: number, then items (core/rooms/inbox.ts)
  *     history             hash   generation -> when this data came to this server, id:<replication id> -> 1 for each server that had it
+ *     about:<node>        string JSON, what operators may read of the node (core/rooms/node-directory.ts); 5 min
+ *     drain:<node>        string `stay` or `exit`, an operator's wish that the node reads at its next beat; 10 min
  *     calls:<node>        set    calls with a connection on the node
  *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
  *                                of a side, g generation in which it was entered, pe/pn epoch and last number that it had before, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
@@ -23,6 +25,8 @@ export const roomKeys = (prefix: string) => ({
   nodes: `${prefix}nodes`,
   graces: `${prefix}graces`,
   inbox: (nodeId: string) => `${prefix}inbox:${nodeId}`,
+  about: (nodeId: string) => `${prefix}about:${nodeId}`,
+  drain: (nodeId: string) => `${prefix}drain:${nodeId}`,
   calls: (nodeId: string) => `${prefix}calls:${nodeId}`,
   room: (callId: string) => `${prefix}room:${callId}`,
   roster: (callId: string) => `${prefix}roster:${callId}`,

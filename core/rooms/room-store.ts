@@ -3,6 +3,7 @@ import { type GuardedRedis, within } from '../platform/redis.ts'
 import { ROOM_TTL_MS, type RoomKeys, roomKeys } from '../protocol/keys.ts'
 import type { CallStatusMessage, CallType } from '../protocol/signaling.ts'
 import { readSides } from './inbox.ts'
+import type { DrainWish, NodeAbout } from './node-directory.ts'
 import { type RelayRequest, type RelayResult, readResult, relayArguments } from './relay-words.ts'
 import { type Entry, parseEntry, type Side } from './room.ts'
 import { isSpoilt } from './room-repair.ts'
@@ -37,6 +38,14 @@ export interface Joined {
   present: Side[]
   wasEmpty: boolean
   tail: Entry[]
+}
+
+/** What a node hears when it beats. */
+interface Beat {
+  known: boolean
+  inboxNumber: number
+  drain: DrainWish | undefined
+  generation: string
 }
 
 export class RoomStore {
@@ -147,12 +156,15 @@ export class RoomStore {
   }
 
   /**
-   * Says that this node lives. `known` is false at first, after a wipe and after a funeral; another `generation` than
-   * before says that another server serves, whose data may be older.
+   * Says that this node lives, and how it is. `known` is false at first, after a wipe and after a funeral; `drain` is
+   * what an operator asks of it; another `generation` than before says that another server serves, whose data may be older.
    */
-  async beat(): Promise<{ known: boolean; inboxNumber: number; generation: string }> {
-    const reply = (await this.#scripts.run('beat', [], [this.#nodeId])) as (number | string)[]
-    return { known: reply[0] === 1, inboxNumber: Number(reply[1]), generation: String(reply[2]) }
+  async beat(about?: NodeAbout): Promise<Beat> {
+    const text = about === undefined ? '' : JSON.stringify(about)
+    const reply = (await this.#scripts.run('beat', [], [this.#nodeId, text])) as (number | string)[]
+    const asked = reply[2]
+    const drain = asked === 'stay' || asked === 'exit' ? asked : undefined
+    return { known: reply[0] === 1, inboxNumber: Number(reply[1]), drain, generation: String(reply[3]) }
   }
 
   /** Keeps what the room should say of its call. */

@@ -28,6 +28,14 @@ export class RoomDirectory {
     }
   }
 
+  /** The connections that have a seat in the rooms of these calls; those of a room that cannot be read are left out. */
+  async seatedConnections(callIds: Iterable<string>): Promise<Set<string>> {
+    const pipeline = this.#redis.pipeline()
+    for (const callId of callIds) pipeline.hkeys(this.#keys.roster(callId))
+    const replies = (await within(READ_TIMEOUT_MS * 4, pipeline.exec())) ?? []
+    return new Set(replies.flatMap(([error, ids]) => (error ? [] : (ids as string[]))))
+  }
+
   /** For each call whether any peer is in its roster. */
   async hasConnectedPeer(callIds: string[]): Promise<Map<string, boolean>> {
     const pipeline = this.#redis.pipeline()

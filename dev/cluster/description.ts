@@ -1,5 +1,5 @@
 // cluster.json: what runs where, for people, the demo, load tests and whoever wants to kill something.
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The content of cluster.json. A pid is null while a process is down, and for a server that is not ours. */
@@ -28,4 +28,13 @@ export function writeDescription(runDir: string, description: ClusterDescription
   const partial = `${file}.${process.pid}.partial`
   writeFileSync(partial, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 })
   renameSync(partial, file)
+}
+
+/** What runs, or `undefined` where nothing does. */
+export function readDescription(runDir: string): ClusterDescription | undefined {
+  try {
+    return JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
+  } catch {
+    return undefined
+  }
 }

@@ -1,6 +1,7 @@
-// The commands behind `make up`, `make down`, `make status`, `make scale`, `make token` and `make clean`.
+// The commands behind `make up`, `make down`, `make status`, `make scale`, `make token`, `make callctl` and `make clean`.
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { callctl } from './callctl.ts'
 import { clean } from './clean.ts'
 import { down } from './down.ts'
 import { askToScale } from './scaling.ts'
@@ -12,6 +13,11 @@ import { UserError } from './user-error.ts'
 const runDir = join(dirname(dirname(import.meta.dirname)), '.run')
 
 async function main(args: string[]): Promise<void> {
+  // Its options are its own business.
+  if (args[0] === 'callctl') {
+    process.exitCode = callctl(runDir, args.slice(1), process.env)
+    return
+  }
   const text = { type: 'string' } as const
   const { positionals, values } = parseArgs({
     args,

@@ -1,7 +1,5 @@
 // `make status`: what runs in this checkout, and whether it is ready.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { ClusterDescription } from './description.ts'
+import { readDescription } from './description.ts'
 import { statusOf } from './edge.ts'
 import { findSupervisor } from './supervisor-lock.ts'
 
@@ -45,13 +43,5 @@ async function stateOf(url: string, ca: string | null = null): Promise<string> {
     return code === 404 ? 'draining' : `unfit (${code})`
   } catch {
     return 'down'
-  }
-}
-
-function readDescription(runDir: string): ClusterDescription | undefined {
-  try {
-    return JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
-  } catch {
-    return undefined
   }
 }

@@ -88,7 +88,7 @@ export class Bench {
       log: silent,
       registry,
     })
-    this.#closing.unshift(() => calls.outbox.close())
+    this.#closing.unshift(() => calls.close())
     return { calls, db, rooms, publisher, registry }
   }
 

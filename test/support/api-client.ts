@@ -8,6 +8,7 @@ import type {
   ActiveCallsResponse,
   AnswerResponse,
   CallStatusResponse,
+  CallTimelineResponse,
   DeadLettersResponse,
   EndRequestReason,
   EndResponse,
@@ -96,6 +97,10 @@ export class ApiClient {
 
   status(callId: string): Promise<ApiResponse<CallStatusResponse>> {
     return this.request('GET', `/api/v1/calls/${callId}/status`)
+  }
+
+  timeline(callId: string): Promise<ApiResponse<CallTimelineResponse>> {
+    return this.request('GET', `/api/v1/calls/${callId}/timeline`)
   }
 
   activeCalls(userId: string): Promise<ApiResponse<ActiveCallsResponse>> {
