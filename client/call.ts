@@ -36,6 +36,8 @@ export class Call extends Events<CallEvents> {
   readonly peerId: string
   readonly type: CallType
   readonly direction: 'outgoing' | 'incoming'
+  /** How long an incoming call may ring here, from the moment when it came in, in milliseconds. */
+  readonly ringMs: number | undefined
   readonly #context: CallContext
   readonly #facts: CallFacts
   #state: CallState = INITIAL_STATE
@@ -55,6 +57,7 @@ export class Call extends Events<CallEvents> {
     this.peerId = facts.peerId
     this.type = facts.type
     this.direction = facts.direction
+    this.ringMs = facts.ringMs
     this.#context = context
     this.#facts = facts
   }
@@ -142,10 +145,9 @@ export class Call extends Events<CallEvents> {
   /** @internal It rings here, or there. */
   ring(): void {
     this.#change({ phase: 'ringing' })
-    const { ringMs } = this.#facts
     // The service ends the call at the same moment; this device is silent even where it cannot hear so.
-    if (ringMs !== undefined && this.direction === 'incoming')
-      this.#ringTimer = setTimeout(() => this.#rungOut(), ringMs)
+    if (this.ringMs !== undefined && this.direction === 'incoming')
+      this.#ringTimer = setTimeout(() => this.#rungOut(), this.ringMs)
   }
 
   /** @internal Takes part from now on: an outgoing call from its start, an incoming one from its answer. */
