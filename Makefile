@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api client core gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api client core gateway web worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.lua' -o -name '*.yaml' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -36,7 +36,7 @@ logs: ## Follow the logs of the running cluster (name=gateway-1 for one process)
 ## Build and check
 
 .PHONY: build
-build: dist/.built ## Compile the product into dist/, the client into client/dist/
+build: dist/.built ## Compile the product into dist/, the page with it, the client into client/dist/
 
 .PHONY: test
 test: node_modules/.package-lock.json ## Run every check and test; the last line counts them (files= for some, grep= for titles)
@@ -96,6 +96,6 @@ loadtest/node_modules/.package-lock.json: loadtest/package-lock.json
 	cd loadtest && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
+dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-web.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
 	node dev/build.mjs
 	@touch $@

@@ -1,4 +1,4 @@
-// Compiles the product into dist/, makes the client's package, and copies the files that are read at run time (Lua scripts, the OpenAPI document).
+// Compiles the product into dist/, makes the client's package and the page, and copies the files that are read at run time (Lua scripts, the OpenAPI document).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,6 +15,8 @@ execFileSync(
 )
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-client.mjs')], { stdio: 'inherit' })
+
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-web.mjs')], { stdio: 'inherit' })
 
 /** Run-time assets by folder; everything else in dist/ comes from the compiler. */
 const ASSETS = /\.(lua|yaml)$/

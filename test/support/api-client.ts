@@ -9,6 +9,8 @@ import type {
   AnswerResponse,
   CallStatusResponse,
   DeadLettersResponse,
+  DemoSignInResponse,
+  DemoUsersResponse,
   EndRequestReason,
   EndResponse,
   HealthResponse,
@@ -121,6 +123,14 @@ export class ApiClient {
 
   checkPresence(userId: string): Promise<ApiResponse<PresenceCheckResponse>> {
     return this.request('GET', `/api/v1/presence/check/${userId}`)
+  }
+
+  signInToDemo(name: string): Promise<ApiResponse<DemoSignInResponse>> {
+    return this.request('POST', '/api/v1/demo/sign-in', { body: { name } })
+  }
+
+  demoUsers(): Promise<ApiResponse<DemoUsersResponse>> {
+    return this.request('GET', '/api/v1/demo/users')
   }
 
   health(): Promise<ApiResponse<HealthResponse>> {

@@ -1,0 +1,69 @@
+/** What can be done in a call. */
+import { useDesk } from '../desk.tsx'
+import type { CallView } from '../phone.ts'
+import { Icon, type IconName } from './icons.tsx'
+
+export function CallControls({ view }: { view: CallView }) {
+  const { phone } = useDesk()
+  const { call, state, video } = view
+  const isMuted = state?.muted === true
+  const isCameraOn = state?.cameraOn === true
+  const hasCamera = (call?.localStream?.getVideoTracks().length ?? 0) > 0
+  const isBegun = call !== undefined
+  return (
+    <fieldset class="controls" aria-label="Call controls">
+      <Control
+        icon={isMuted ? 'microphoneOff' : 'microphone'}
+        label="Microphone"
+        word={isMuted ? 'Unmute' : 'Mute'}
+        isOn={!isMuted}
+        disabled={!isBegun}
+        press={() => phone.toggleMuted()}
+      />
+      {video ? (
+        <Control
+          icon={isCameraOn ? 'camera' : 'cameraOff'}
+          label="Camera"
+          word={isCameraOn ? 'Stop video' : 'Start video'}
+          isOn={isCameraOn}
+          disabled={!hasCamera}
+          press={() => phone.toggleCamera()}
+        />
+      ) : null}
+      <button type="button" class="control hang-up" onClick={() => phone.hangUp()}>
+        <span class="control-face">
+          <Icon name="hangUp" />
+        </span>
+        {state?.phase === 'active' || state?.phase === 'connecting' ? 'Hang up' : 'Cancel'}
+      </button>
+    </fieldset>
+  )
+}
+
+/** A switch: its name stays, its state changes, and the word below says what a press does. */
+function Control(props: {
+  icon: IconName
+  label: string
+  word: string
+  isOn: boolean
+  disabled: boolean
+  press(): void
+}) {
+  const { icon, label, word, isOn, disabled, press } = props
+  return (
+    <button
+      type="button"
+      class={`control ${isOn ? '' : 'off'}`}
+      role="switch"
+      aria-checked={isOn}
+      aria-label={label}
+      disabled={disabled}
+      onClick={press}
+    >
+      <span class="control-face">
+        <Icon name={icon} />
+      </span>
+      <span aria-hidden="true">{word}</span>
+    </button>
+  )
+}
