@@ -27,7 +27,13 @@ export function sharedStage(): Promise<Stage> {
 async function openStage(): Promise<Stage> {
   const cluster = await privateCluster({
     turn: true,
-    env: { RING_TIMEOUT_SECONDS: String(RING_SECONDS), TURN_TTL_SECONDS: String(TURN_TTL_SECONDS) },
+    env: {
+      RING_TIMEOUT_SECONDS: String(RING_SECONDS),
+      TURN_TTL_SECONDS: String(TURN_TTL_SECONDS),
+      // The page, to which all tests sign in from one address.
+      DEMO_ENABLED: 'true',
+      RATE_LIMIT_SIGN_IN_PER_MINUTE: '1000',
+    },
   })
   const [otherEdge, pages] = await Promise.all([startOtherEdge(cluster), startPageServer()])
   atTheEnd(otherEdge.stop)

@@ -1,5 +1,5 @@
 /** A call that one takes part in: pictures, or faces where there are none, and what can be done. */
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { useDesk } from '../desk.tsx'
 import { Avatar } from '../parts/avatar.tsx'
 import { CallControls } from '../parts/call-controls.tsx'
@@ -16,10 +16,14 @@ export function CallStage({ view }: { view: CallView }) {
   const name = people.nameOf(view.peerId)
   const stage = useRef<HTMLElement>(null)
   const remote = view.call?.remoteStream
-  const hasPicture = useHasPicture(remote) && view.video
+  const hasPicture = useHasPicture(remote)
+  const [isDark, setDark] = useState(false)
   const isSpeaking = useIsSpeaking(view)
   // The button that began the call cannot be pressed any more: the focus goes on to where the call is.
   useEffect(() => stage.current?.focus(), [])
+  useEffect(() => {
+    if (!hasPicture) setDark(false)
+  }, [hasPicture])
   return (
     <section
       ref={stage}
@@ -29,12 +33,12 @@ export function CallStage({ view }: { view: CallView }) {
       data-phase={view.state?.phase ?? 'asking'}
     >
       {remote === undefined ? null : hasPicture ? (
-        <Picture stream={remote} label={`Video of ${name}`} />
+        <Picture stream={remote} label={`Video of ${name}`} onDark={setDark} />
       ) : (
         <Sound stream={remote} />
       )}
       <CallHead view={view} name={name} />
-      {hasPicture ? null : (
+      {hasPicture && !isDark ? null : (
         <div class={`call-face ${isSpeaking ? 'speaking' : ''} ${isWaiting(view) ? 'waiting' : ''}`}>
           <Avatar id={view.peerId} name={name} />
         </div>
@@ -76,8 +80,9 @@ function CallHead({ view, name }: { view: CallView; name: string }) {
 function OwnPicture({ view }: { view: CallView }) {
   const { session } = useDesk()
   const local = view.call?.localStream
-  if (!view.video || local === undefined) return null
+  if (local === undefined) return null
   const hasCamera = local.getVideoTracks().length > 0
+  if (!hasCamera && !view.video) return null
   const isOn = hasCamera && view.state?.cameraOn === true
   return (
     <div class="own-picture">
