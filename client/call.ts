@@ -147,8 +147,7 @@ export class Call extends Events<CallEvents> {
   ring(): void {
     this.#change({ phase: 'ringing' })
     // The service ends the call at the same moment; this device is silent even where it cannot hear so.
-    if (this.ringMs !== undefined && this.direction === 'incoming')
-      this.#ringTimer = setTimeout(() => this.#rungOut(), this.ringMs)
+    if (this.ringMs !== undefined) this.#ringTimer = setTimeout(() => this.#rungOut(), this.ringMs)
   }
 
   /** @internal Takes part from now on: an outgoing call from its start, an incoming one from its answer. */

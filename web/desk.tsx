@@ -73,7 +73,7 @@ export class FrontDoor {
     const { notices } = this
     const phone = new Phone(session, token, this.#ringtone, {
       failed: (error, { peerId, video, direction }) => {
-        const mayGoOnByVoice = error.code === 'MEDIA_UNAVAILABLE' && video && direction === 'outgoing'
+        const mayGoOnByVoice = error.code === 'MEDIA_UNAVAILABLE' && video && direction === 'outgoing' && !phone.isBusy
         const action = { label: 'Call by voice', run: () => void phone.dial(peerId, false) }
         const text = faultSentence(error, people.nameOf(peerId))
         notices.show({ kind: 'error', text, ...(mayGoOnByVoice ? { action } : {}) })

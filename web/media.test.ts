@@ -17,9 +17,9 @@ function devices(withCamera?: string, withoutCamera?: string) {
   }
 }
 
-async function open(from: Parameters<typeof openMedia>[0], video: boolean) {
+async function open(from: Parameters<typeof openMedia>[0], video: boolean, audio = true) {
   let withoutCamera = false
-  const result = await openMedia(from, { video }, () => {
+  const result = await openMedia(from, { audio, video }, () => {
     withoutCamera = true
   }).catch((error: DOMException) => error.name)
   return { result, withoutCamera }
@@ -37,6 +37,11 @@ describe('microphone and camera', () => {
   it('become a microphone alone where no camera can be had', async () => {
     for (const failure of ['NotFoundError', 'NotReadableError', 'OverconstrainedError'])
       expect(await open(devices(failure), true), failure).to.deep.equal({ result: STREAM, withoutCamera: true })
+  })
+
+  it('are a camera alone where one is added, or none', async () => {
+    expect((await open(devices(), true, false)).result).to.equal(STREAM)
+    expect((await open(devices('NotFoundError'), true, false)).result).to.equal('NotFoundError')
   })
 
   it('are not asked for again where the user has refused', async () => {

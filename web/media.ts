@@ -9,15 +9,17 @@ const VIDEO: MediaTrackConstraints = {
 }
 
 /**
- * Asks for a microphone, and a camera where one is wanted; without a camera it goes on by voice and calls `noCamera`.
+ * Asks for a microphone, and a camera where one is wanted; where only the camera cannot be had it goes on by voice and
+ * calls `noCamera`.
  * @throws DOMException of getUserMedia; `SecurityError` where the page's address gets none
  */
 export async function openMedia(
   devices: Pick<MediaDevices, 'getUserMedia'> | undefined,
-  wanted: { video: boolean },
+  wanted: { audio: boolean; video: boolean },
   noCamera: () => void,
 ): Promise<MediaStream> {
   if (devices === undefined) throw new DOMException('No media on this origin', 'SecurityError')
+  if (!wanted.audio) return devices.getUserMedia({ video: VIDEO })
   if (!wanted.video) return devices.getUserMedia({ audio: AUDIO })
   try {
     return await devices.getUserMedia({ audio: AUDIO, video: VIDEO })

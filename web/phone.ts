@@ -78,6 +78,11 @@ export class Phone {
     })
   }
 
+  /** There is a call, or one is being made. */
+  get isBusy(): boolean {
+    return this.#view() !== undefined
+  }
+
   /** Goes online. What the service refuses is told to the listener. */
   start(): void {
     this.#client.connect().catch((error: CallingError) => {
@@ -135,7 +140,10 @@ export class Phone {
 
   toggleCamera(): void {
     const call = this.state.value.call?.call
-    call?.setCamera(!call.state.cameraOn)
+    call?.setCamera(!call.state.cameraOn).catch((error: unknown) => {
+      const view = this.#view()
+      if (view !== undefined) this.#listener.failed(asError(error), view)
+    })
   }
 
   /** No sound any more; the call goes on ringing. */

@@ -98,7 +98,7 @@ function mediaSentence(cause: unknown): string {
     case 'NotAllowedError':
       return 'The browser has refused the microphone or camera. Allow them in the settings of this site, then try again.'
     case 'NotFoundError':
-      return 'There is no microphone. Connect one, then try again.'
+      return 'There is no microphone or camera. Connect one, then try again.'
     case 'NotReadableError':
     case 'AbortError':
       return 'The microphone or camera is in use by another program.'

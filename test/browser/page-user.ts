@@ -92,10 +92,8 @@ export class PageUser {
   received(): Promise<Received> {
     return this.page.evaluate(async () => {
       const totals = { framesDecoded: 0, audioEnergy: 0, audioPackets: 0 }
-      for (const stat of await globalThis.connections
-        .at(-1)
-        .getStats()
-        .then((report) => [...report.values()])) {
+      const report = await globalThis.connections.at(-1)?.getStats()
+      for (const stat of report?.values() ?? []) {
         if (stat.type !== 'inbound-rtp') continue
         totals.framesDecoded += stat.framesDecoded ?? 0
         totals.audioEnergy += stat.totalAudioEnergy ?? 0

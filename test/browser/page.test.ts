@@ -69,7 +69,7 @@ describe('the page', function () {
     await expectHistory(bob, 'completed', /Incoming video call[\s\S]*Completed/)
   })
 
-  it('calls by voice without any picture', async () => {
+  it('calls by voice without any picture, until somebody switches a camera on', async () => {
     const [ada, bob] = await pair()
     await ada.call(bob, 'voice')
     await bob.answer()
@@ -78,6 +78,11 @@ describe('the page', function () {
 
     expect(await ada.page.locator('video').count()).to.equal(0)
     expect((await ada.received()).framesDecoded).to.equal(0)
+
+    await bob.switch('Camera').click()
+    await ada.hears({ video: true })
+    await eventually(async () => expect(await ada.brightness()).to.be.above(60))
+    expect(await bob.page.getByLabel('Your own video').count()).to.equal(1)
   })
 
   it('tells a caller who is declined', async () => {

@@ -5,11 +5,12 @@ import { Icon, type IconName } from './icons.tsx'
 
 export function CallControls({ view }: { view: CallView }) {
   const { phone } = useDesk()
-  const { call, state, video } = view
+  const { call, state } = view
   const isMuted = state?.muted === true
   const isCameraOn = state?.cameraOn === true
   const hasCamera = (call?.localStream?.getVideoTracks().length ?? 0) > 0
   const isBegun = call !== undefined
+  const isAnswered = state?.phase === 'connecting' || state?.phase === 'active'
   return (
     <fieldset class="controls" aria-label="Call controls">
       <Control
@@ -20,21 +21,19 @@ export function CallControls({ view }: { view: CallView }) {
         disabled={!isBegun}
         press={() => phone.toggleMuted()}
       />
-      {video ? (
-        <Control
-          icon={isCameraOn ? 'camera' : 'cameraOff'}
-          label="Camera"
-          word={isCameraOn ? 'Stop video' : 'Start video'}
-          isOn={isCameraOn}
-          disabled={!hasCamera}
-          press={() => phone.toggleCamera()}
-        />
-      ) : null}
+      <Control
+        icon={isCameraOn ? 'camera' : 'cameraOff'}
+        label="Camera"
+        word={isCameraOn ? 'Stop video' : 'Start video'}
+        isOn={isCameraOn}
+        disabled={!hasCamera && !isAnswered}
+        press={() => phone.toggleCamera()}
+      />
       <button type="button" class="control hang-up" onClick={() => phone.hangUp()}>
         <span class="control-face">
           <Icon name="hangUp" />
         </span>
-        {state?.phase === 'active' || state?.phase === 'connecting' ? 'Hang up' : 'Cancel'}
+        {isAnswered ? 'Hang up' : 'Cancel'}
       </button>
     </fieldset>
   )
