@@ -44,8 +44,8 @@ describe('the people of the page', () => {
     await people.refresh()
 
     await people.refresh()
-    expect(people.state.value).to.deep.equal({ users: [user('Ada')], isStale: true })
+    expect(people.state.value).to.deep.include({ users: [user('Ada')], isStale: true })
     await people.refresh()
-    expect(people.state.value).to.deep.equal({ users: [user('Bob')], isStale: false })
+    expect(people.state.value).to.deep.include({ users: [user('Bob')], isStale: false })
   })
 })

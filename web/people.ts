@@ -6,6 +6,8 @@ import { Store } from './store.ts'
 export interface PeopleState {
   /** Undefined until the service has answered for the first time. */
   users: DemoUser[] | undefined
+  /** When that was asked, in milliseconds since 1970. */
+  askedAt: number
   /** The last question got no answer: the list may be old. */
   isStale: boolean
 }
@@ -14,7 +16,7 @@ export interface PeopleState {
 const EVERY_MS = 2_500
 
 export class People {
-  readonly state = new Store<PeopleState>({ users: undefined, isStale: false })
+  readonly state = new Store<PeopleState>({ users: undefined, askedAt: 0, isStale: false })
   readonly #service: Service
   readonly #onVisible = () => {
     if (document.visibilityState === 'visible') void this.refresh()
@@ -55,8 +57,9 @@ export class People {
   }
 
   async #ask(): Promise<void> {
+    const askedAt = Date.now()
     try {
-      this.state.set({ users: await this.#service.users(), isStale: false })
+      this.state.set({ users: await this.#service.users(), askedAt, isStale: false })
     } catch {
       this.state.set({ ...this.state.value, isStale: true })
     }

@@ -12,10 +12,16 @@ const PATIENCE_MS = 1_200
 export function OwnStatus() {
   const { session, phone, people, notices, service, signOut } = useDesk()
   const { client } = useStore(phone.state)
-  const { users } = useStore(people.state)
+  const { users, askedAt } = useStore(people.state)
   const self = users?.find(({ user_id }) => user_id === session.userId)
   const [wanted, setWanted] = useState<'online' | 'offline'>()
-  const isAway = (wanted ?? self?.status) === 'offline' && client === 'online'
+  const [onlineAt, setOnlineAt] = useState<number>()
+  useEffect(() => {
+    setOnlineAt(client === 'online' ? Date.now() : undefined)
+  }, [client])
+  // A list that was asked for before this window came online says what was then.
+  const known = onlineAt !== undefined && askedAt > onlineAt ? self?.status : 'online'
+  const isAway = (wanted ?? known) === 'offline' && client === 'online'
   const isLost = useLasting(client !== 'online', PATIENCE_MS)
 
   async function toggle(): Promise<void> {
