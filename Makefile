@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api callctl client core edge gateway worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api callctl client core edge gateway web worker migrations -type f -not -path 'client/dist/*' \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -48,7 +48,11 @@ callctl: build ## Look into the running cluster as its operator (args="nodes", a
 ## Build and check
 
 .PHONY: build
-build: dist/.built ## Compile the product into dist/, the client into client/dist/
+build: dist/.built ## Compile the product into dist/, the page with it, the client into client/dist/
+
+.PHONY: docs
+docs: build ## Write the reference of the client, client/API.md, from its types
+	@node --import tsx dev/client-reference/main.ts
 
 .PHONY: test
 test: node_modules/.package-lock.json ## Run every check and test; the last line counts them (files= for some, grep= for titles)
@@ -120,6 +124,6 @@ loadtest/node_modules/.package-lock.json: loadtest/package-lock.json
 	cd loadtest && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
+dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-web.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
 	node dev/build.mjs
 	@touch $@

@@ -50,6 +50,21 @@ const presenceBody = z.object({
   user_id: uuid.nullish(),
 })
 
+/** Names for a screen: no control characters, nothing that hides or turns the text around it. */
+const demoName = z
+  .string('must be a string')
+  .transform((text) => text.normalize('NFC').trim().replace(/\s+/g, ' '))
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^(?=.*[\p{L}\p{N}])[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,40}$/u,
+        'must have 1 to 40 characters, one of them a letter or a digit',
+      ),
+  )
+
+const signInBody = z.object({ name: demoName })
+
 const wholeNumber = (min: number, max: number) =>
   z
     .string('must be given once')
@@ -135,6 +150,11 @@ export function parseDeadLetterId(request: Request): string {
 export function parseReplay(request: Request): string | undefined {
   const body = read(replayBody, contextOf(request).body === undefined ? {} : parseJson(request))
   return body.endpoint ?? undefined
+}
+
+/** The name that somebody signs in to the demo with, as it is shown. */
+export function parseDemoName(request: Request): string {
+  return read(signInBody, parseJson(request)).name
 }
 
 /** A UUID in the path. A call's id is noted for the log. */

@@ -17,6 +17,7 @@ import type {
   AnswerResponse,
   CallStatusResponse,
   DeadLettersResponse,
+  DemoUser,
   EndResponse,
   HistoryResponse,
   InitiateResponse,
@@ -212,6 +213,11 @@ export function presentPresenceUpdate(userId: string, update: PresenceUpdate): P
     updated_at: update.updatedAt.toISOString(),
     visibility: update.visibility,
   }
+}
+
+export function presentDemoUser(name: string, presence: Presence, inCall: boolean): DemoUser {
+  const { userId, status, lastSeenAt } = presence
+  return { user_id: userId, name, status, in_call: inCall, last_seen: lastSeenAt?.toISOString() ?? null }
 }
 
 export function presentDeadLetters(limit: number, page: DeadLetterPage): DeadLettersResponse {

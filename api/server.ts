@@ -9,14 +9,19 @@ import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { apiHeaders } from './middleware/security-headers.ts'
 import { callRoutes } from './routes/calls.ts'
+import { demoRoutes } from './routes/demo.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { iceRoutes } from './routes/ice.ts'
+import { pageRoutes } from './routes/page.ts'
 import { presenceRoutes } from './routes/presence.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import type { ApiServices } from './services.ts'
 
-export function createApiServer(services: ApiServices): Express {
+/** Where the build leaves the page: beside the compiled API. */
+const BUILT_PAGE = new URL('../web/', import.meta.url)
+
+export function createApiServer(services: ApiServices, builtPage: URL = BUILT_PAGE): Express {
   const { config, log } = services.platform
   const guards = createGuards(services)
   const app = express()
@@ -36,6 +41,11 @@ export function createApiServer(services: ApiServices): Express {
   app.use(refuseOtherMethods(presenceRoutes(services, guards)))
   app.use(refuseOtherMethods(iceRoutes(services, guards)))
   app.use(refuseOtherMethods(webhookRoutes(services, guards)))
+  if (config.http.demoEnabled) {
+    app.use(refuseOtherMethods(demoRoutes(services, guards)))
+    app.use(refuseOtherMethods(pageRoutes(builtPage, config.http.publicUrl)))
+  }
+  // Where there is no page, / leads to the reference.
   if (config.http.docsEnabled) app.use(refuseOtherMethods(docsRoutes()))
   app.use(() => {
     throw new AppError('NOT_FOUND', 'There is nothing at this path')

@@ -2,6 +2,7 @@
 import { CallEvents } from '../core/calls/call-events.ts'
 import { CallService } from '../core/calls/call-service.ts'
 import type { Platform } from '../core/context.ts'
+import { DemoUsers } from '../core/demo/demo-users.ts'
 import { createTokenVerifier, type TokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { PresenceService } from '../core/presence/presence-service.ts'
@@ -17,6 +18,7 @@ export interface ApiServices {
   rooms: RoomDirectory
   presence: PresenceService
   deadLetters: DeadLetters
+  demoUsers: DemoUsers
   metrics: ApiMetrics
 }
 
@@ -47,6 +49,7 @@ export function createServices(platform: Platform): ApiServices {
       config.webhooks.endpoints.map(({ name }) => name),
       config.webhooks.giveUpMs,
     ),
+    demoUsers: new DemoUsers(db),
     metrics: new ApiMetrics(registry),
   }
 }

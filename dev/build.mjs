@@ -1,5 +1,5 @@
-// Compiles the product into dist/, makes the client's package, and copies the files that are read at run time (Lua scripts, the OpenAPI
-// document, the edge's template).
+// Compiles the product into dist/, makes the client's package and the page, and copies the files that are read at run
+// time (Lua scripts, the OpenAPI document, the edge's template).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -16,6 +16,8 @@ execFileSync(
 )
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-client.mjs')], { stdio: 'inherit' })
+
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-web.mjs')], { stdio: 'inherit' })
 
 /** Run-time assets by folder; everything else in dist/ comes from the compiler. */
 const ASSETS = /\.(lua|yaml|template)$/

@@ -12,7 +12,19 @@ const root = dirname(import.meta.dirname)
 const FOREIGN = new Set(['node_modules', 'dist'])
 
 /** Folders of the product in the wide sense: what a change of behaviour needs to touch. */
-const PRODUCT = ['core', 'api', 'gateway', 'worker', 'callctl', 'client', 'migrations', 'edge', 'observability', 'dev']
+const PRODUCT = [
+  'core',
+  'api',
+  'gateway',
+  'worker',
+  'callctl',
+  'client',
+  'web',
+  'migrations',
+  'edge',
+  'observability',
+  'dev',
+]
 
 /** Longest file of the product: one idea fits, two do not. */
 const MAX_LINES = 250
@@ -30,7 +42,7 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const isIn = (path: string, place: string) => path === place || path.startsWith(`${place}/`)
 
 const productFiles = files.filter((path) => PRODUCT.some((folder) => isIn(path, folder)))
-const sources = productFiles.filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+const sources = productFiles.filter((path) => /\.tsx?$/.test(path) && !path.endsWith('.test.ts'))
 const markdown = files.filter((path) => path.endsWith('.md'))
 
 /** The program without what it says about itself. */
@@ -62,6 +74,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'core/protocol': [],
   'core/platform': ['core/protocol'],
   'core/presence': ['core/platform', 'core/protocol'],
+  'core/demo': ['core/platform'],
   'core/rooms': ['core/presence', 'core/platform', 'core/protocol'],
   'core/webhooks': ['core/platform', 'core/protocol'],
   'core/calls': ['core/presence', 'core/webhooks', 'core/platform', 'core/protocol'],
@@ -71,6 +84,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   worker: ['core'],
   callctl: ['core'],
   client: ['core/protocol'],
+  // The page calls as any application does: by what the package exports.
+  web: ['client/public-api.ts', 'core/protocol'],
   migrations: ['core/platform', 'core/protocol'],
   edge: [],
   observability: [],
@@ -93,6 +108,8 @@ const HOMES: Record<string, string[]> = {
   ioredis: ['core/platform/redis.ts'],
   knex: ['core/platform/postgres.ts'],
   jsonwebtoken: ['core/platform/tokens.ts', 'core/platform/token-minting.ts'],
+  preact: ['web'],
+  'preact/hooks': ['web'],
   'rate-limiter-flexible': ['core/platform/rate-limiter.ts'],
   pino: ['core/platform/logger.ts'],
   'prom-client': ['core', 'api', 'gateway', 'worker', 'callctl'],
@@ -130,6 +147,12 @@ describe('The imports', () => {
     expect(outside.filter(({ isTypeOnly }) => !isTypeOnly).map(describeImport)).to.deep.equal([])
   })
 
+  it('of web take types alone from the server: what it does in calls, the client does', () => {
+    const outside = imports.filter(({ file, target }) => isIn(file, 'web') && isIn(target, 'core'))
+
+    expect(outside.filter(({ isTypeOnly }) => !isTypeOnly).map(describeImport)).to.deep.equal([])
+  })
+
   it('use a package only where it is at home', () => {
     const wrong = imports.filter(({ file, target, isOwn, isTypeOnly }) => {
       if (isOwn || target.startsWith('node:') || isIn(file, 'dev')) return false
@@ -148,7 +171,7 @@ describe('The imports', () => {
 
 describe('The files of the product', () => {
   it(`have at most ${MAX_LINES} lines`, () => {
-    const programs = productFiles.filter((path) => /\.(ts|mjs|lua)$/.test(path) && !path.endsWith('.test.ts'))
+    const programs = productFiles.filter((path) => /\.(tsx?|mjs|lua|css)$/.test(path) && !path.endsWith('.test.ts'))
     const long = programs.map((path) => ({ path, lines: read(path).split('\n').length - 1 }))
 
     expect(long.filter(({ lines }) => lines > MAX_LINES)).to.deep.equal([])
@@ -185,8 +208,10 @@ describe('The files of the product', () => {
   })
 
   it('have names that say what is in them', () => {
-    const vague = sources.filter((path) => /^(index|utils?|helpers?|common|misc|manager|lib)\.ts$/.test(basename(path)))
-    const odd = sources.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(basename(path)))
+    const vague = sources.filter((path) =>
+      /^(index|utils?|helpers?|common|misc|manager|lib)\.tsx?$/.test(basename(path)),
+    )
+    const odd = sources.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*\.tsx?$/.test(basename(path)))
 
     expect([...vague, ...odd]).to.deep.equal([])
   })

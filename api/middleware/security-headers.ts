@@ -23,6 +23,37 @@ export function apiHeaders(): RequestHandler[] {
   ]
 }
 
+/**
+ * The page to call from: scripts and styles of its own origin alone, and sockets to the origin that `signaling_url` names.
+ * It makes no HTML of strings, which trusted types hold it to.
+ */
+export function demoPageHeaders(publicUrl: string): RequestHandler[] {
+  const { origin } = new URL(publicUrl)
+  return [
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: {
+          defaultSrc: ["'none'"],
+          scriptSrc: ["'self'"],
+          styleSrc: ["'self'"],
+          imgSrc: ["'self'"],
+          mediaSrc: ["'self'", 'blob:'],
+          connectSrc: ["'self'", origin.replace(/^http/, 'ws')],
+          baseUri: ["'none'"],
+          formAction: ["'none'"],
+          frameAncestors: ["'none'"],
+          requireTrustedTypesFor: ["'script'"],
+        },
+      },
+    }),
+    (_request, response, next) => {
+      response.set('Permissions-Policy', 'camera=(self), microphone=(self), geolocation=(), payment=(), usb=()')
+      next()
+    },
+  ]
+}
+
 /** The API reference is a page with scripts of its own origin; Swagger UI needs inline styles and data: images. */
 export function pageHeaders(): RequestHandler {
   return helmet({

@@ -194,6 +194,12 @@ export class CallService {
     return call === undefined || (await this.deadlines.settle(call)) ? undefined : call
   }
 
+  /** Those of the users who are in a live call, as it is written: none that is due is ended for it. */
+  async busyAmong(userIds: string[]): Promise<Set<string>> {
+    const calls = await withRetries(() => this.#store.findLiveOf(userIds), { repeatable: true })
+    return new Set(calls.filter(({ overdue }) => !overdue).flatMap(({ callerId, calleeId }) => [callerId, calleeId]))
+  }
+
   /** @throws INVALID_REQUEST for a cursor that is not one of ours */
   async history(userId: string, query: HistoryQuery): Promise<HistoryPage> {
     return withRetries(() => readHistory(this.#db, userId, query), { repeatable: true })

@@ -19,6 +19,10 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
   const e = readEnvironment(env)
   if (e.NODE_LEASE_SECONDS <= e.NODE_BEAT_SECONDS)
     throw new ConfigError('NODE_LEASE_SECONDS must be more than NODE_BEAT_SECONDS, or every node counts as dead.')
+  if (e.DEMO_ENABLED && e.NODE_ENV === 'production')
+    throw new ConfigError('DEMO_ENABLED must not be true in production: it gives a token to anybody for a name.')
+  if (e.DEMO_ENABLED && role === 'api' && e.JWT_SECRET === '')
+    throw new ConfigError('DEMO_ENABLED needs JWT_SECRET: its tokens are signed with it.')
   const endpoints = webhookEndpoints(e, role === 'worker')
   const giveUpMs = e.WEBHOOK_GIVE_UP_SECONDS * 1000
   return {
@@ -34,6 +38,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       publicUrl: e.PUBLIC_URL || `http://localhost:${e.PORT}`,
       corsOrigins: e.CORS_ORIGINS,
       docsEnabled: e.DOCS_ENABLED,
+      /** The page at `/`, and tokens for whoever gives a name. */
+      demoEnabled: e.DEMO_ENABLED,
       shutdownTimeoutMs: e.SHUTDOWN_TIMEOUT_SECONDS * 1000,
     },
     postgres: {
@@ -80,6 +86,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       presencePerMinute: e.RATE_LIMIT_PRESENCE_PER_MINUTE,
       historyPerMinute: e.RATE_LIMIT_HISTORY_PER_MINUTE,
       managePerMinute: e.RATE_LIMIT_MANAGE_PER_MINUTE,
+      /** By address, not by user. */
+      signInPerMinute: e.RATE_LIMIT_SIGN_IN_PER_MINUTE,
     },
     ice: iceConfig(e),
     webhooks: {

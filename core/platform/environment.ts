@@ -137,12 +137,14 @@ export const VARIABLES = {
   RATE_LIMIT_PRESENCE_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_HISTORY_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_MANAGE_PER_MINUTE: whole(6000, 'requests a minute'),
+  RATE_LIMIT_SIGN_IN_PER_MINUTE: whole(30, 'requests a minute'),
 
   STUN_URLS: list(['stun:stun.l.google.com:19302'], /^stuns?:[^\s,]+$/, 'stun: or stuns: URLs'),
   TURN_URLS: list([], /^turns?:[^\s,]+$/, 'turn: or turns: URLs'),
   TURN_SECRET: secrets,
   TURN_TTL_SECONDS: whole(3600, 'seconds', 5, 86_400),
   DOCS_ENABLED: flag(true),
+  DEMO_ENABLED: flag(false),
 
   WEBHOOK_URLS: list(
     [],

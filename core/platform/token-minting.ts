@@ -1,4 +1,4 @@
-/** Tokens made with the configured secret, for an operator who wants to try something. */
+/** Tokens made with the configured secret, for an operator who wants to try something, and for the demo. */
 import jwt from 'jsonwebtoken'
 import type { Config } from './config.ts'
 import { ConfigError } from './environment.ts'

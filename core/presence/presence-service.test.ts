@@ -20,6 +20,8 @@ describe('PresenceService', () => {
     return new PresenceService({
       store: {
         find: async () => (stored === undefined ? undefined : { ...STORED, ...stored }),
+        findMany: async (userIds) =>
+          new Map(stored === undefined ? [] : userIds.map((userId) => [userId, { ...STORED, ...stored }])),
         write: async ({ visibility = 'everyone' }) => ({ visibility, updatedAt: SEEN_AT }),
       },
       connections: {
@@ -66,7 +68,11 @@ describe('PresenceService', () => {
   it('does not overlook what is stored while the database is away', async () => {
     const away = new AppError('SERVICE_UNAVAILABLE')
     const broken = new PresenceService({
-      store: { find: () => Promise.reject(away), write: () => Promise.reject(away) },
+      store: {
+        find: () => Promise.reject(away),
+        findMany: () => Promise.reject(away),
+        write: () => Promise.reject(away),
+      },
       connections: { isConnected: async () => true },
       onlineAfterPutMs: 1000,
       log: { debug: () => {} },

@@ -5,7 +5,7 @@
 import type { Logger } from '../platform/logger.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { PresenceStatus, Visibility } from '../protocol/http.ts'
-import type { PresenceStore } from './presence-store.ts'
+import type { PresenceStore, StoredPresence } from './presence-store.ts'
 
 export interface Presence {
   userId: string
@@ -22,7 +22,7 @@ export interface PresenceUpdate {
 }
 
 interface PresenceDeps {
-  store: Pick<PresenceStore, 'find' | 'write'>
+  store: Pick<PresenceStore, 'find' | 'findMany' | 'write'>
   /** Rejects while Redis is away. */
   connections: { isConnected(userId: string): Promise<boolean> }
   /** How long a PUT of `online` counts without any connection. */
@@ -46,23 +46,26 @@ export class PresenceService {
    * @throws SERVICE_UNAVAILABLE while Postgres is away: a set `offline` or a visibility must not be overlooked
    */
   async find(userId: string): Promise<Presence> {
-    const { store, connections, log } = this.#deps
+    const [stored, connected] = await Promise.all([this.#deps.store.find(userId), this.#isConnected(userId)])
+    return presenceOf(userId, stored, connected)
+  }
+
+  /** As {@link find} for each of the users, in their order, with one question to Postgres. */
+  async findMany(userIds: string[]): Promise<Presence[]> {
     const [stored, connected] = await Promise.all([
-      store.find(userId),
-      connections.isConnected(userId).catch((error: Error) => {
-        log.debug({ err: error.message, userId }, 'connections unknown, presence from the database alone')
-        return undefined
-      }),
+      this.#deps.store.findMany(userIds),
+      Promise.all(userIds.map((userId) => this.#isConnected(userId))),
     ])
-    const present = connected ?? stored?.seenLately ?? false
-    const online = stored?.setOffline !== true && (present || stored?.onlineByPut === true)
-    return {
-      userId,
-      status: online ? 'online' : 'offline',
-      visibility: stored?.visibility ?? 'everyone',
-      // Connected is seen now; but a set `offline` shows what is stored, or it would tell that its user is there.
-      lastSeenAt: connected === true && online ? new Date() : (stored?.lastSeenAt ?? null),
-    }
+    return userIds.map((userId, index) => presenceOf(userId, stored.get(userId), connected[index]))
+  }
+
+  /** Undefined where nobody can tell. */
+  async #isConnected(userId: string): Promise<boolean | undefined> {
+    const { connections, log } = this.#deps
+    return connections.isConnected(userId).catch((error: Error) => {
+      log.debug({ err: error.message, userId }, 'connections unknown, presence from the database alone')
+      return undefined
+    })
   }
 
   /**
@@ -84,6 +87,18 @@ export class PresenceService {
         throw new AppError('PRESENCE_UPDATE_FAILED', undefined, { cause: error })
       throw error
     }
+  }
+}
+
+function presenceOf(userId: string, stored: StoredPresence | undefined, connected: boolean | undefined): Presence {
+  const present = connected ?? stored?.seenLately ?? false
+  const online = stored?.setOffline !== true && (present || stored?.onlineByPut === true)
+  return {
+    userId,
+    status: online ? 'online' : 'offline',
+    visibility: stored?.visibility ?? 'everyone',
+    // Connected is seen now; but a set `offline` shows what is stored, or it would tell that its user is there.
+    lastSeenAt: connected === true && online ? new Date() : (stored?.lastSeenAt ?? null),
   }
 }
 

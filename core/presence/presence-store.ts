@@ -30,6 +30,7 @@ export interface PresenceChange {
 const SEEN_LATELY_SECONDS = 90
 
 interface Row {
+  user_id: string
   set_offline: boolean
   online_by_put: boolean
   visibility: Visibility
@@ -49,21 +50,22 @@ export class PresenceStore {
    * @throws SERVICE_UNAVAILABLE while Postgres is away
    */
   async find(userId: string): Promise<StoredPresence | undefined> {
-    const [row] = await this.#run<Row>(
-      `SELECT set_offline, visibility, last_seen_at,
+    return (await this.findMany([userId])).get(userId)
+  }
+
+  /**
+   * Those of the users who were ever seen, by their ids.
+   * @throws SERVICE_UNAVAILABLE while Postgres is away
+   */
+  async findMany(userIds: string[]): Promise<Map<string, StoredPresence>> {
+    const rows = await this.#run<Row>(
+      `SELECT user_id, set_offline, visibility, last_seen_at,
          coalesce(online_until > clock_timestamp(), false) AS online_by_put,
          coalesce(last_seen_at > clock_timestamp() - make_interval(secs => ${SEEN_LATELY_SECONDS}), false) AS seen_lately
-       FROM user_presence WHERE user_id = :userId`,
-      { userId },
+       FROM user_presence WHERE user_id = ANY (:userIds)`,
+      { userIds },
     )
-    if (row === undefined) return undefined
-    return {
-      setOffline: row.set_offline,
-      onlineByPut: row.online_by_put,
-      visibility: row.visibility,
-      lastSeenAt: row.last_seen_at,
-      seenLately: row.seen_lately,
-    }
+    return new Map(rows.map((row) => [row.user_id, storedPresence(row)]))
   }
 
   /** @throws SERVICE_UNAVAILABLE while Postgres is away */
@@ -100,6 +102,16 @@ export class PresenceStore {
   async #query<T>(sql: string, bindings: Record<string, unknown>): Promise<T[]> {
     const { rows } = await this.#db.raw<{ rows: T[] }>(sql, bindings as Record<string, string>)
     return rows
+  }
+}
+
+function storedPresence(row: Row): StoredPresence {
+  return {
+    setOffline: row.set_offline,
+    onlineByPut: row.online_by_put,
+    visibility: row.visibility,
+    lastSeenAt: row.last_seen_at,
+    seenLately: row.seen_lately,
   }
 }
 

@@ -225,3 +225,25 @@ export interface CallTimelineResponse {
 export interface ReplayResponse {
   replayed: number
 }
+
+/** A token of the demo, for whoever gave the name. */
+export interface DemoSignInResponse {
+  user_id: string
+  name: string
+  token: string
+  expires_at: string
+  /** Where `signaling_url` points: the origin beside the page's own that its token may go to. */
+  signaling_origin: string
+}
+
+export interface DemoUser {
+  user_id: string
+  name: string
+  status: PresenceStatus
+  in_call: boolean
+  last_seen: string | null
+}
+
+export interface DemoUsersResponse {
+  users: DemoUser[]
+}

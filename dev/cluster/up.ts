@@ -72,7 +72,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     port,
     turn: wantsTurn(env),
     tls: isWanted(env.TLS),
-    env: { NODE_ENV: 'development', ...env },
+    env: { NODE_ENV: 'development', DEMO_ENABLED: String(mayShowDemo(env)), ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
     durable: true,
@@ -131,6 +131,11 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
   if (isWanted(env.PROMETHEUS)) await attempt(() => findTool(PROMETHEUS, (line) => print('prometheus', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
+}
+
+/** The demo signs tokens with a secret of its own, and production refuses it. */
+function mayShowDemo({ NODE_ENV, JWT_PUBLIC_KEY, JWKS_URL }: NodeJS.ProcessEnv): boolean {
+  return NODE_ENV !== 'production' && !JWT_PUBLIC_KEY && !JWKS_URL
 }
 
 /** Where there are TURN servers of one's own, none is started. */

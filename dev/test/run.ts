@@ -1,4 +1,4 @@
-// `make test`: build, lint and types, the client's too, each one check, then every test. The last line counts them all.
+// `make test`: build, lint and types, the client's and the page's too, each one check, then every test. The last line counts them all.
 // Given files or --grep, it runs those tests alone.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -26,6 +26,7 @@ function staticChecks(): Counts {
     check('lint and format', process.execPath, [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']),
     check('types', process.execPath, [bin('typescript/bin/tsc'), '--noEmit']),
     check('types of the client', process.execPath, [bin('typescript/bin/tsc'), '--noEmit', '-p', 'client']),
+    check('types of the page', process.execPath, [bin('typescript/bin/tsc'), '--noEmit', '-p', 'web']),
   ].reduce(addCounts)
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-const FOLDERS = ['core', 'api', 'gateway', 'worker', 'client', 'edge', 'dev', 'test']
+const FOLDERS = ['core', 'api', 'gateway', 'worker', 'client', 'web', 'edge', 'dev', 'test']
 
 /** Every test file of the checkout, in a fixed order. */
 export function findTestFiles(root: string): string[] {

@@ -23,7 +23,7 @@ const COPIED = ['dist', 'client']
 /** Only read, and big: hard links where the file system allows. */
 const LINKED = ['node_modules', '.tools']
 const SOURCES = ['Makefile', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'dev', 'edge']
-const PRODUCT = ['api', 'core', 'gateway', 'worker', 'migrations']
+const PRODUCT = ['api', 'core', 'gateway', 'web', 'worker', 'migrations']
 
 /** A command that runs in the copy; its output so far and to come. */
 export interface Command {

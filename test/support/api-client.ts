@@ -10,6 +10,8 @@ import type {
   CallStatusResponse,
   CallTimelineResponse,
   DeadLettersResponse,
+  DemoSignInResponse,
+  DemoUsersResponse,
   EndRequestReason,
   EndResponse,
   HealthResponse,
@@ -126,6 +128,14 @@ export class ApiClient {
 
   checkPresence(userId: string): Promise<ApiResponse<PresenceCheckResponse>> {
     return this.request('GET', `/api/v1/presence/check/${userId}`)
+  }
+
+  signInToDemo(name: string): Promise<ApiResponse<DemoSignInResponse>> {
+    return this.request('POST', '/api/v1/demo/sign-in', { body: { name } })
+  }
+
+  demoUsers(): Promise<ApiResponse<DemoUsersResponse>> {
+    return this.request('GET', '/api/v1/demo/users')
   }
 
   health(): Promise<ApiResponse<HealthResponse>> {
