@@ -1,4 +1,5 @@
-/** Mocha's root hooks: no connection outlives its test, no cluster outlives the run. */
+/** Mocha's root hooks: no connection outlives its test, no cluster and no browser outlives the run. */
+import { closeBrowser } from '../browser/chromium.ts'
 import { stopAllClusters } from './clusters.ts'
 import { terminateAllPeers } from './peer.ts'
 
@@ -8,6 +9,10 @@ export const mochaHooks = {
   },
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000)
-    await stopAllClusters()
+    try {
+      await closeBrowser()
+    } finally {
+      await stopAllClusters()
+    }
   },
 }

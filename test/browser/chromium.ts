@@ -1,0 +1,69 @@
+/**
+ * The one browser of a test run: Chromium of this machine, with a camera and a microphone that it makes up. Users are
+ * contexts of it, which share nothing. Started by whoever needs it first, closed by the root hooks.
+ */
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { Browser } from 'playwright-core'
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
+const ADVICE = 'Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium; macOS: a chromium on PATH)'
+
+const FLAGS = [
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+  // A machine may have no network but loopback, and peers that are no browsers know no mDNS.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--disable-gpu',
+  '--disable-quic',
+  // As root Chromium has no sandbox to offer; the pages are ours.
+  ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+]
+
+let launched: Promise<Browser> | undefined
+
+/** For a `before` hook: skips the tests where there is no browser, and says what to install. In CI a skip is a failure. */
+export function requireBrowser(context: Mocha.Context): void {
+  if (findChromium() !== undefined) return
+  console.log(`      ${ADVICE}`)
+  context.skip()
+}
+
+/** @throws with the advice what to install */
+export function sharedBrowser(): Promise<Browser> {
+  launched ??= launch()
+  return launched
+}
+
+/** Called once, when the last test is over. @throws where a test has left a page open */
+export async function closeBrowser(): Promise<void> {
+  if (launched === undefined) return
+  const browser = await launched
+  const left = browser.contexts().flatMap((context) => context.pages().map((page) => page.url()))
+  await browser.close()
+  launched = undefined
+  if (left.length > 0) throw new Error(`Pages were left open: ${left.join(', ')}`)
+}
+
+async function launch(): Promise<Browser> {
+  const executablePath = findChromium()
+  if (executablePath === undefined) throw new Error(ADVICE)
+  // Takes a while to load, and most runs of single files need none of it.
+  const { chromium } = await import('playwright-core')
+  return chromium.launch({ executablePath, args: FLAGS })
+}
+
+function findChromium(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  const places = PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program)))
+  return places.find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
