@@ -1,29 +1,11 @@
 /** A user in a browser, as a test drives one. */
 import type { Page } from 'playwright-core'
 import type { CallPhase } from '../../client/call-state.ts'
-import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { createUser, type TestUser } from '../support/api-client.ts'
 import { eventually } from '../support/eventually.ts'
-import { type OtherEdge, startOtherEdge } from './other-edge.ts'
-import { type PageServer, startPageServer } from './page-server.ts'
 import type { MediaFigures, PhoneSettings, PhoneView } from './pages/phone.ts'
 import { openPage } from './pages.ts'
-
-/** A cluster with two edges in front of it, and the pages' own server. */
-export interface Stage {
-  readonly cluster: Cluster
-  readonly otherEdge: OtherEdge
-  readonly pages: PageServer
-  close(): Promise<void>
-}
-
-export async function openStage(cluster: Cluster): Promise<Stage> {
-  const [otherEdge, pages] = await Promise.all([startOtherEdge(cluster), startPageServer()])
-  const close = async () => {
-    await Promise.all([otherEdge.stop(), pages.stop()])
-  }
-  return { cluster, otherEdge, pages, close }
-}
+import type { Stage } from './stage.ts'
 
 export interface PhoneOptions extends Partial<Omit<PhoneSettings, 'url' | 'token'>> {
   /** By the second edge, so on another gateway than whom it calls. */

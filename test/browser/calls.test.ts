@@ -1,9 +1,10 @@
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { privateCluster } from '../support/clusters.ts'
-import { BrowserPhone, openStage, type Stage } from './browser-phone.ts'
+import { eventually } from '../support/eventually.ts'
+import { BrowserPhone } from './browser-phone.ts'
 import { requireBrowser } from './chromium.ts'
 import { closePages } from './pages.ts'
+import { type Stage, sharedStage } from './stage.ts'
 
 /** How many connections to calls each gateway has. */
 async function callConnections(cluster: Cluster): Promise<number[]> {
@@ -18,20 +19,24 @@ async function callConnections(cluster: Cluster): Promise<number[]> {
 
 describe('two browsers', function () {
   this.timeout(60_000)
-  let cluster: Cluster
   let stage: Stage
 
   before(async function () {
     this.timeout(90_000)
     requireBrowser(this)
-    cluster = await privateCluster({ turn: true, env: { RING_TIMEOUT_SECONDS: '10' } })
-    stage = await openStage(cluster)
+    stage = await sharedStage()
   })
   afterEach(closePages)
-  after(async () => {
-    await stage?.close()
-    await cluster?.stop()
-  })
+
+  /** What the history of each says of the call. */
+  async function entries(id: string, ...phones: BrowserPhone[]): Promise<unknown[]> {
+    return Promise.all(
+      phones.map(async ({ user }) => {
+        const { body } = await user.api.history(user.id)
+        return body.calls.map(({ call_id, status, end_reason }) => [call_id === id, status, end_reason])
+      }),
+    )
+  }
 
   it('call each other over two gateways, and see and hear each other', async () => {
     const alice = await BrowserPhone.online(stage, { smallPicture: false })
@@ -43,7 +48,7 @@ describe('two browsers', function () {
     await bob.answer()
     await Promise.all([alice.untilPhase('active'), bob.untilPhase('active')])
 
-    expect(await callConnections(cluster)).to.deep.equal([1, 1])
+    expect(await callConnections(stage.cluster)).to.deep.equal([1, 1])
     const [hers, his] = await Promise.all([alice.hears({ video: true }), bob.hears({ video: true })])
     for (const { remoteTracks } of [hers, his]) expect(remoteTracks).to.deep.equal(['audio', 'video'])
     await bob.hangUp()
@@ -53,5 +58,66 @@ describe('two browsers', function () {
       expect(phases.slice(-2)).to.deep.equal(['active', 'ended'])
       expect(errors).to.deep.equal([])
     }
+  })
+
+  it('speak without a camera in a voice call', async () => {
+    const alice = await BrowserPhone.online(stage)
+    const bob = await BrowserPhone.online(stage, { elsewhere: true })
+    await alice.call(bob)
+    await bob.rung()
+    await bob.answer()
+    await Promise.all([alice.untilPhase('active'), bob.untilPhase('active')])
+
+    for (const { remoteTracks } of await Promise.all([alice.hears(), bob.hears()]))
+      expect(remoteTracks).to.deep.equal(['audio'])
+    expect((await bob.view()).call).to.include({ type: 'voice' })
+  })
+
+  it('end alike where one declines', async () => {
+    const alice = await BrowserPhone.online(stage)
+    const bob = await BrowserPhone.online(stage, { elsewhere: true })
+    const id = await alice.call(bob)
+    await bob.rung()
+
+    await bob.hangUp()
+
+    for (const phone of [alice, bob])
+      expect((await phone.untilPhase('ended')).call?.state.endReason).to.equal('declined')
+    expect(await entries(id, alice, bob)).to.deep.equal([
+      [[true, 'missed', 'declined']],
+      [[true, 'missed', 'declined']],
+    ])
+  })
+
+  it('end alike where nobody answers, and both histories say missed', async () => {
+    const alice = await BrowserPhone.online(stage)
+    const bob = await BrowserPhone.online(stage, { elsewhere: true })
+    const id = await alice.call(bob, { video: true })
+    await bob.rung()
+
+    for (const phone of [alice, bob])
+      expect((await phone.untilPhase('ended', 20_000)).call?.state.endReason).to.equal('no_answer')
+    await eventually(async () =>
+      expect(await entries(id, alice, bob)).to.deep.equal([
+        [[true, 'missed', 'no_answer']],
+        [[true, 'missed', 'no_answer']],
+      ]),
+    )
+  })
+
+  it('ring in every tab of the callee until one answers', async () => {
+    const alice = await BrowserPhone.online(stage)
+    const bob = await BrowserPhone.online(stage, { elsewhere: true })
+    const tab = await BrowserPhone.online(stage, { besides: bob })
+    await alice.call(bob)
+    await Promise.all([bob.rung(), tab.rung()])
+
+    await tab.answer()
+
+    expect((await bob.untilPhase('ended')).call?.state.endReason).to.equal('answered_elsewhere')
+    await Promise.all([alice.untilPhase('active'), tab.untilPhase('active')])
+    await Promise.all([alice.hears(), tab.hears()])
+    await alice.hangUp()
+    expect((await tab.untilPhase('ended')).call?.state.endReason).to.equal('hangup')
   })
 })

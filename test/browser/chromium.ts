@@ -1,10 +1,11 @@
 /**
  * The one browser of a test run: Chromium of this machine, with a camera and a microphone that it makes up. Users are
- * contexts of it, which share nothing. Started by whoever needs it first, closed by the root hooks.
+ * contexts of it, which share nothing. Started by whoever needs it first, closed after the last test.
  */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Browser } from 'playwright-core'
+import { atTheEnd } from '../support/at-the-end.ts'
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 const ADVICE = 'Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium; macOS: a chromium on PATH)'
@@ -37,22 +38,21 @@ export function sharedBrowser(): Promise<Browser> {
   return launched
 }
 
-/** Called once, when the last test is over. @throws where a test has left a page open */
-export async function closeBrowser(): Promise<void> {
-  if (launched === undefined) return
-  const browser = await launched
-  const left = browser.contexts().flatMap((context) => context.pages().map((page) => page.url()))
-  await browser.close()
-  launched = undefined
-  if (left.length > 0) throw new Error(`Pages were left open: ${left.join(', ')}`)
-}
-
 async function launch(): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) throw new Error(ADVICE)
   // Takes a while to load, and most runs of single files need none of it.
   const { chromium } = await import('playwright-core')
-  return chromium.launch({ executablePath, args: FLAGS })
+  const browser = await chromium.launch({ executablePath, args: FLAGS })
+  atTheEnd(() => close(browser))
+  return browser
+}
+
+/** @throws where a test has left a page open */
+async function close(browser: Browser): Promise<void> {
+  const left = browser.contexts().flatMap((context) => context.pages().map((page) => page.url()))
+  await browser.close()
+  if (left.length > 0) throw new Error(`Pages were left open: ${left.join(', ')}`)
 }
 
 function findChromium(): string | undefined {

@@ -1,5 +1,5 @@
 /** Mocha's root hooks: no connection outlives its test, no cluster and no browser outlives the run. */
-import { closeBrowser } from '../browser/chromium.ts'
+import { closeWhatIsShared } from './at-the-end.ts'
 import { stopAllClusters } from './clusters.ts'
 import { terminateAllPeers } from './peer.ts'
 
@@ -10,7 +10,7 @@ export const mochaHooks = {
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000)
     try {
-      await closeBrowser()
+      await closeWhatIsShared()
     } finally {
       await stopAllClusters()
     }

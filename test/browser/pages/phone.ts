@@ -95,6 +95,12 @@ class Phone {
     }
   }
 
+  /** When the TURN credentials of the call end, in seconds since 1970: it is the first part of their user name. */
+  turnExpiry(): number {
+    const { iceServers = [] } = (this.call.peerConnection as RTCPeerConnection).getConfiguration()
+    return Math.max(0, ...iceServers.map(({ username = '' }) => Number.parseInt(username, 10) || 0))
+  }
+
   #follow(call: Call): void {
     // A call that merges with one that rings is the same one.
     if (this.calls.includes(call)) return
