@@ -1,38 +1,8 @@
 import { expect } from 'chai'
-import { RtpHeader, RtpPacket, MediaStream as WeriftStream, MediaStreamTrack as WeriftTrack } from 'werift'
-import type { Call } from '../../client/call.ts'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { sharedCluster } from '../support/clusters.ts'
-import { eventually } from '../support/eventually.ts'
+import { madeMedia, receives, sendPackets } from './made-media.ts'
 import { closeParties, Party, untilPhase } from './party.ts'
-
-/** A microphone, and a camera where it is wanted, whose packets the test makes. */
-function madeMedia() {
-  const opened: WeriftTrack[] = []
-  const getMedia = async ({ video }: { video: boolean }) => {
-    const tracks = (video ? ['audio', 'video'] : ['audio']).map((kind) => new WeriftTrack({ kind: kind as 'audio' }))
-    opened.push(...tracks)
-    return new WeriftStream(tracks) as unknown as MediaStream
-  }
-  return { opened, getMedia }
-}
-
-const tracksOf = (stream: MediaStream | undefined) => (stream?.getTracks() ?? []) as unknown as WeriftTrack[]
-
-/** Sends packets on one side's tracks until each kind has come out at the other side. */
-async function flows(from: Call, to: Call, kinds: string[]): Promise<void> {
-  const heard = new Set<string>()
-  for (const track of tracksOf(to.remoteStream)) track.onReceiveRtp.subscribe(() => heard.add(track.kind))
-  let sequenceNumber = 0
-  await eventually(() => {
-    sequenceNumber += 1
-    for (const track of tracksOf(from.localStream)) {
-      const header = new RtpHeader({ sequenceNumber, timestamp: sequenceNumber * 960, payloadType: 96, ssrc: 1 })
-      track.writeRtp(new RtpPacket(header, Buffer.from('media')))
-    }
-    expect([...heard]).to.have.members(kinds)
-  })
-}
 
 describe('the media of the client library', function () {
   this.timeout(60_000)
@@ -57,8 +27,8 @@ describe('the media of the client library', function () {
       await incoming.answer()
       await Promise.all([untilPhase(outgoing, 'active'), untilPhase(incoming, 'active')])
 
-      await flows(outgoing, incoming, [...kinds])
-      await flows(incoming, outgoing, [...kinds])
+      await receives(incoming, [...kinds], () => sendPackets(outgoing))
+      await receives(outgoing, [...kinds], () => sendPackets(incoming))
 
       expect(outgoing.state).to.include({ muted: false, cameraOn: type === 'video' })
       outgoing.setMuted(true)
