@@ -59,7 +59,9 @@ export class CallConnection {
   /** Takes what the other side said. */
   take(said: Said): void {
     if (said.type === 'offer') this.#recovery.offered()
-    void this.#negotiation.take(said)
+    void this.#negotiation.take(said).then(() => {
+      if (this.connection.remoteDescription !== null) this.#recovery.agreed()
+    })
   }
 
   /** Signaling is there again, or for the first time. */
@@ -79,6 +81,11 @@ export class CallConnection {
   /** A message may be missing, or the other side's connection has failed. */
   lookForWay(): void {
     this.#recovery.lookForWay()
+  }
+
+  /** A further track of this side; the two negotiate by themselves. */
+  addTrack(track: MediaStreamTrack, stream: MediaStream): void {
+    if (!this.#closed) this.connection.addTrack?.(track, stream)
   }
 
   /** New credentials serve the next restart. */
@@ -120,7 +127,7 @@ export class CallConnection {
     const { stream } = this.#options.media
     if (stream === undefined) return
     const tracks = stream.getTracks()
-    for (const track of tracks) this.connection.addTrack?.(track, stream)
+    for (const track of tracks) this.addTrack(track, stream)
     if (!isCaller) return
     for (const kind of this.#options.video ? ['audio', 'video'] : ['audio'])
       if (!tracks.some((track) => track.kind === kind))

@@ -1,5 +1,5 @@
 /** What a call has of its client. */
-import type { IceServer } from '../core/protocol/signaling.ts'
+import type { CallType, IceServer } from '../core/protocol/signaling.ts'
 import { asCallingError, CallingError } from './errors.ts'
 import type { Identity } from './identity.ts'
 import { httpOrigin, type Settings } from './options.ts'
@@ -13,6 +13,17 @@ export interface CallContext {
   isMergingWith(userId: string): boolean
   /** The call is over. */
   forget(callId: string): void
+}
+
+/** What a call is, from its start on. */
+export interface CallFacts {
+  id: string
+  peerId: string
+  type: CallType
+  direction: 'outgoing' | 'incoming'
+  signalingUrl: string
+  /** How long it may ring here, in milliseconds. */
+  ringMs?: number
 }
 
 /** @throws CallingError `ORIGIN_REFUSED` where a token must not go */

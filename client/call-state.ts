@@ -17,12 +17,15 @@ export interface CallState {
   readonly phase: CallPhase
   /** Of an outgoing call that rings, once it is known whether a device really does. */
   readonly ringState?: RingState
+  /** Once it has ended. */
   readonly endReason?: CallEndReason
   /** Signaling or media was there, is lost, and is being looked for. */
   readonly reconnecting: boolean
   /** Whether the other side is in the room of the call. */
   readonly peerPresent: boolean
+  /** Whether this side's microphone is off. */
   readonly muted: boolean
+  /** Whether this side sends a picture. */
   readonly cameraOn: boolean
 }
 

@@ -1,7 +1,7 @@
 /** One call as an application sees it: from the ringing to its end, the same object on every screen. */
 import type { EndRequestReason } from '../core/protocol/http.ts'
 import type { CallStatusMessage, CallType, IceServer } from '../core/protocol/signaling.ts'
-import { type CallContext, iceServersOf } from './call-context.ts'
+import { type CallContext, type CallFacts, iceServersOf } from './call-context.ts'
 import { CallSession } from './call-session.ts'
 import { type CallEndReason, type CallState, changed, furthest, INITIAL_STATE } from './call-state.ts'
 import { asCallingError, CallingError } from './errors.ts'
@@ -19,21 +19,12 @@ export type CallEvents = {
   error: [CallingError]
 }
 
-/** @internal */
-export interface CallFacts {
-  id: string
-  peerId: string
-  type: CallType
-  direction: 'outgoing' | 'incoming'
-  signalingUrl: string
-  /** How long it may ring here, in milliseconds. */
-  ringMs?: number
-}
-
 export class Call extends Events<CallEvents> {
+  /** The service's, as in the history. */
   readonly id: string
   /** The user at the other end. */
   readonly peerId: string
+  /** As it was called; a camera may come later. */
   readonly type: CallType
   readonly direction: 'outgoing' | 'incoming'
   readonly #context: CallContext
@@ -64,10 +55,12 @@ export class Call extends Events<CallEvents> {
     return this.#state
   }
 
+  /** Microphone and camera of this side, for the small picture. */
   get localStream(): MediaStream | undefined {
     return this.#media?.stream
   }
 
+  /** Of the other side, once one of its tracks is there. */
   get remoteStream(): MediaStream | undefined {
     return this.#remoteStream
   }
@@ -129,13 +122,21 @@ export class Call extends Events<CallEvents> {
 
   /** Silences the microphone, or lets it be heard again. */
   setMuted(muted: boolean): void {
-    this.#media?.enable('audio', !muted)
+    this.#media?.setMuted(muted)
     this.#showMedia()
   }
 
-  /** Shows the camera or black. A call without a camera stays without. */
-  setCamera(on: boolean): void {
-    this.#media?.enable('video', on)
+  /**
+   * Shows the camera, or black. A call without a camera gets one, and the two sides agree on it while they go on speaking;
+   * rejects with `MEDIA_UNAVAILABLE` where there is none, and with `INVALID_STATE` where this device takes no part.
+   */
+  async setCamera(on: boolean): Promise<void> {
+    const [media, session] = [this.#media, this.#session]
+    if (media === undefined || session === undefined || this.#state.phase === 'ended') {
+      if (on) throw new CallingError('INVALID_STATE', 'Only who takes part in a call has a camera in it')
+      return
+    }
+    await media.setCamera(on, (track, stream) => session.connection.addTrack(track, stream))
     this.#showMedia()
   }
 

@@ -17,7 +17,9 @@ export type ClientState = 'offline' | 'connecting' | 'online'
 export type ClientEvents = {
   /** Somebody calls. Whoever listens rings: the caller is told so. */
   incoming: [Call]
+  /** It can be called, or cannot. */
   state: [ClientState]
+  /** Something went wrong beside a call; what can be tried again is. */
   error: [CallingError]
 }
 

@@ -20,6 +20,7 @@ export class IceRecovery {
   readonly #options: RecoveryOptions
   #state: RTCPeerConnectionState = 'new'
   #hasSignaling = false
+  #agreed = false
   #restarting: Timer | undefined
   #givingUp: Timer | undefined
 
@@ -30,9 +31,19 @@ export class IceRecovery {
   /** The peer connection has changed its state. */
   changed(state: RTCPeerConnectionState): void {
     this.#state = state
-    if (state === 'connected' || state === 'closed') this.#calm()
+    if (state === 'connected' || state === 'closed') clearTimeout(this.#restarting)
     else if (state === 'disconnected') this.#restartIn(PATIENCE_MS)
     else if (state === 'failed') this.lookForWay()
+    this.#judge()
+  }
+
+  /**
+   * Both sides have described themselves: from now on media should find its way. Some stacks look for one for ever, and
+   * never say that they have failed.
+   */
+  agreed(): void {
+    this.#agreed = true
+    this.#judge()
   }
 
   /** The old way is known to be bad, or a message may be missing. */
@@ -54,29 +65,29 @@ export class IceRecovery {
   /** Without signaling no new way can be agreed on: that time is not counted. */
   signaling(isThere: boolean): void {
     this.#hasSignaling = isThere
-    if (!isThere) {
-      clearTimeout(this.#givingUp)
-      this.#givingUp = undefined
-    } else if (this.#state === 'failed') this.lookForWay()
+    if (isThere && this.#state === 'failed') this.lookForWay()
+    this.#judge()
   }
 
   close(): void {
-    this.#state = 'closed'
-    this.#calm()
+    this.changed('closed')
   }
 
-  #calm(): void {
-    clearTimeout(this.#restarting)
-    clearTimeout(this.#givingUp)
-    this.#givingUp = undefined
+  /** The time of giving up runs as long as no way is found, over all attempts. */
+  #judge(): void {
+    const isInVain = this.#agreed && this.#hasSignaling && this.#state !== 'connected' && this.#state !== 'closed'
+    if (isInVain) {
+      this.#givingUp ??= setTimeout(() => this.#options.giveUp(), this.#options.giveUpAfterMs)
+    } else {
+      clearTimeout(this.#givingUp)
+      this.#givingUp = undefined
+    }
   }
 
   #restartIn(ms: number): void {
     if (this.#state === 'closed') return
     clearTimeout(this.#restarting)
     this.#restarting = setTimeout(() => this.#restart(), ms)
-    if (this.#state !== 'failed' || !this.#hasSignaling) return
-    this.#givingUp ??= setTimeout(() => this.#options.giveUp(), this.#options.giveUpAfterMs)
   }
 
   #restart(): void {

@@ -16,8 +16,8 @@ export interface CallingClientOptions {
   iceServers?: IceServer[]
   /** Further settings of each peer connection, such as `iceTransportPolicy`. */
   rtc?: Omit<RTCConfiguration, 'iceServers'>
-  /** Microphone and camera. `getUserMedia` where there is one; `null` for calls without media. */
-  getMedia?: ((wanted: { audio: true; video: boolean }) => Promise<MediaStream>) | null
+  /** Microphone and camera, together or, for a camera that is added later, alone. `getUserMedia` where there is one; `null` for calls without media. */
+  getMedia?: ((wanted: { audio: boolean; video: boolean }) => Promise<MediaStream>) | null
   /** Called with each new peer connection before anything is negotiated: the place for data channels and codecs. */
   onPeerConnection?: (connection: PeerConnection, call: { id: string; direction: 'outgoing' | 'incoming' }) => void
   /** Ends a call as `connection_failed` where its media has found no way for so long (30,000). */
@@ -35,7 +35,7 @@ export interface Settings {
   deviceId: string
   iceServers: IceServer[] | undefined
   rtc: Omit<RTCConfiguration, 'iceServers'>
-  getMedia: ((wanted: { audio: true; video: boolean }) => Promise<MediaStream>) | null
+  getMedia: ((wanted: { audio: boolean; video: boolean }) => Promise<MediaStream>) | null
   onPeerConnection: NonNullable<CallingClientOptions['onPeerConnection']>
   giveUpAfterMs: number
   WebSocket: SocketConstructor

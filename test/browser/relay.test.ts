@@ -52,4 +52,22 @@ describe('two browsers with nothing but a TURN server between them', function ()
     await relayed()
     for (const phone of phones) expect((await phone.view()).errors).to.deep.equal([])
   })
+
+  it('give up as connection_failed where there is no way at all, and both histories say failed', async () => {
+    // Only relays, and none to use: the browser looks for a way for ever.
+    const nowhere = { rtc: { iceTransportPolicy: 'relay' as const }, iceServers: [], giveUpAfterMs: 3_000 }
+    const alice = await BrowserPhone.online(stage, nowhere)
+    const bob = await BrowserPhone.online(stage, { ...nowhere, elsewhere: true })
+    const id = await alice.call(bob)
+    await bob.rung()
+    await bob.answer()
+
+    for (const phone of [alice, bob]) {
+      const { call, phases } = await phone.untilPhase('ended', 20_000)
+      expect(call?.state.endReason).to.equal('connection_failed')
+      expect(phases).to.not.include('active')
+      const { body } = await phone.user.api.history(phone.user.id)
+      expect(body.calls.map(({ call_id, status }) => [call_id, status])).to.deep.equal([[id, 'failed']])
+    }
+  })
 })

@@ -8,7 +8,8 @@ import { type Random, runSeed, seededRandom } from '../support/randomness.ts'
 import { closeParties, connectionOf, Party, untilPhase } from './party.ts'
 
 const FULL = process.env.TRIALS === 'full'
-const CALLS = FULL ? 1_000 : 20
+/** `CALLS` sets another number, so that a long trial can be made in parts. */
+const CALLS = Number(process.env.CALLS ?? (FULL ? 1_000 : 20))
 /** More at once would measure the machine. */
 const AT_ONCE = 5
 const NOTES = 30
@@ -29,7 +30,7 @@ function pauseUpTo(random: Random, ms: number): Promise<void> {
 }
 
 describe('the client library, when connections are lost', function () {
-  this.timeout(FULL ? 1_800_000 : 120_000)
+  this.timeout(CALLS > 20 ? 1_800_000 : 120_000)
   let cluster: Cluster
 
   before(async () => {
@@ -93,6 +94,7 @@ describe('the client library, when connections are lost', function () {
     const seed = runSeed()
     console.log(`      seed ${seed}`)
     let cuts = 0
+    let notes = 0
 
     const run = async (index: number) => {
       const random = seededRandom(seed + index)
@@ -115,6 +117,7 @@ describe('the client library, when connections are lost', function () {
         const talk = async (call: Call) => {
           for (let note = 0; note < NOTES; note += 1) {
             connectionOf(call).say()
+            notes += 1
             await pauseUpTo(random, 60)
           }
         }
@@ -137,6 +140,7 @@ describe('the client library, when connections are lost', function () {
     }
     await Promise.all(numbers(AT_ONCE).map(lane))
 
+    console.log(`      ${CALLS} calls, ${cuts} cuts, ${notes} messages`)
     expect(cuts).to.be.above(CALLS)
   })
 })

@@ -63,7 +63,7 @@ describe('the package of the client', function () {
     const [{ files }] = JSON.parse(listed) as [{ files: { path: string }[] }]
     const paths = files.map(({ path }) => path)
 
-    expect(paths).to.include.members(['package.json', 'README.md', 'dist/calling-client.js'])
+    expect(paths).to.include.members(['package.json', 'README.md', 'API.md', 'dist/calling-client.js'])
     expect(paths).to.include('dist/types/client/public-api.d.ts')
     expect(paths).to.include('dist/types/core/protocol/signaling.d.ts')
     expect(paths.filter((path) => /(?<!\.d)\.ts$|test/.test(path))).to.deep.equal([])

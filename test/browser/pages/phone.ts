@@ -3,7 +3,8 @@ import type { Call, CallingClientOptions, CallState, ClientState } from '../../.
 
 declare const sdk: typeof import('../../../client/public-api.ts')
 
-export interface PhoneSettings extends Pick<CallingClientOptions, 'url' | 'origins' | 'rtc' | 'giveUpAfterMs'> {
+export interface PhoneSettings
+  extends Pick<CallingClientOptions, 'url' | 'origins' | 'iceServers' | 'rtc' | 'giveUpAfterMs'> {
   token: string
   /** A picture that costs little; what the library asks for by itself otherwise. */
   smallPicture: boolean
@@ -93,6 +94,18 @@ class Phone {
       remoteCandidate: typeOf(pair?.remoteCandidateId),
       iceUser: /a=ice-ufrag:(\S+)/.exec(connection?.localDescription?.sdp ?? '')?.[1] ?? '',
     }
+  }
+
+  /** Of the other side's picture as it is shown, from 0 for black to 255. */
+  brightness(): number {
+    const screen = document.querySelector<HTMLVideoElement>('#remote')
+    const [width, height] = [16, 12]
+    const paper = new OffscreenCanvas(width, height).getContext('2d')
+    if (screen === null || paper === null || screen.videoWidth === 0) return 0
+    paper.drawImage(screen, 0, 0, width, height)
+    const { data } = paper.getImageData(0, 0, width, height)
+    const colours = data.filter((_, index) => index % 4 !== 3)
+    return colours.reduce((sum, value) => sum + value, 0) / colours.length
   }
 
   /** When the TURN credentials of the call end, in seconds since 1970: it is the first part of their user name. */
