@@ -89,6 +89,10 @@ bench: build loadtest/node_modules/.package-lock.json ## Measure the cluster bes
 bench-quick: build loadtest/node_modules/.package-lock.json ## The same in under 2 minutes: one round, 1 and 4 nodes, a table
 	@$(MANY_FILES); exec node --import tsx loadtest/main.ts --quick
 
+.PHONY: bench-setup
+bench-setup: build ## Measure a call from the button to connected media, in under 2 minutes; writes loadtest/results/ (CALLS, BROWSER=1)
+	@$(MANY_FILES); exec node --import tsx loadtest/setup/main.ts
+
 # npm writes this file last, so an interrupted installation is made again.
 node_modules/.package-lock.json: package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 19)) { console.error("Node 20.19 or newer is needed; this is " + process.version); process.exit(1) }'

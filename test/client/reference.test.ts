@@ -14,7 +14,9 @@ describe('the reference of the client', () => {
     const headings = [...page.matchAll(/^## (\w+)$/gm)].map(([, name]) => name)
     expect(headings.slice(0, 2)).to.deep.equal(['CallingClient', 'CallingClientOptions'])
     const exported = readFileSync(join(import.meta.dirname, '../../client/public-api.ts'), 'utf8')
-    const names = [...exported.matchAll(/^export (?:type )?\{([^}]*)\} from/gm)].flatMap(([, list = '']) => list.split(','))
+    const names = [...exported.matchAll(/^export (?:type )?\{([^}]*)\} from/gm)].flatMap(([, list = '']) =>
+      list.split(','),
+    )
     expect(headings).to.have.members([...names.map((name) => name.trim().replace(/^type /, '')), 'Events'])
     expect(page).to.include('- `hangUp(reason?: EndRequestReason): Promise<void>`\n  Ends the call for both sides')
     expect(page).to.include('- `readonly state: CallState`\n  A new object after each change.')

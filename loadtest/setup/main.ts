@@ -1,0 +1,73 @@
+// `make bench-setup`: how long it takes from the press of the button until two WebRTC stacks are connected.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cluster, startCluster } from '../../dev/cluster/cluster.ts'
+import { stopLibdatachannel } from '../../dev/demo/libdatachannel-connection.ts'
+import { sharedStage } from '../../test/browser/stage.ts'
+import { closeWhatIsShared } from '../../test/support/at-the-end.ts'
+import { stopAllClusters } from '../../test/support/clusters.ts'
+import { describeMachine } from '../measure/machine.ts'
+import { timeBrowserCall } from './browser-calls.ts'
+import { type Row, renderSetup, renderSetupPage } from './page.ts'
+import { timeCall } from './timed-call.ts'
+
+/** Of each row. */
+const CALLS = Number(process.env.CALLS ?? 200)
+const BROWSER_CALLS = process.env.BROWSER === '1' ? 50 : 0
+/** The code of both sides and of the servers is compiled then. */
+const WARM_UP_CALLS = 20
+/** Nothing here may run for ever; what a supervised process still does ends with this one. */
+const DEADLINE_MS = 300_000
+
+const ROWS: { title: string; at: Parameters<typeof timeCall>[1] }[] = [
+  { title: 'By the edge, which leads both sides to one gateway', at: ['edge', 'edge'] },
+  { title: 'Each side straight to a gateway of its own', at: [0, 1] },
+]
+
+const startedAt = Date.now()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
+setTimeout(() => {
+  console.error('The run took too long.')
+  process.exit(1)
+}, DEADLINE_MS).unref()
+
+const machine = await describeMachine()
+const cluster = await startCluster({ env: { STUN_URLS: 'none' } })
+const rows: Row[] = []
+try {
+  for (const { title, at } of ROWS) rows.push({ title, calls: await timeCalls(cluster, at) })
+} finally {
+  await cluster.stop()
+  stopLibdatachannel()
+}
+const browser = await timeBrowserCalls()
+console.log(`\n${renderSetup({ rows, browser }).join('\n')}`)
+const date = new Date().toISOString().slice(0, 10)
+const command = `${process.env.CALLS === undefined ? '' : `CALLS=${CALLS} `}${BROWSER_CALLS > 0 ? 'BROWSER=1 ' : ''}make bench-setup`
+const seconds = (Date.now() - startedAt) / 1000
+const page = renderSetupPage({ date, command, machine, seconds, rows, browser })
+writeFileSync(join(import.meta.dirname, `../results/${date}-setup.md`), page)
+console.log(`written: loadtest/results/${date}-setup.md`)
+
+async function timeCalls(on: Cluster, at: (typeof ROWS)[number]['at']): Promise<Row['calls']> {
+  for (let call = 0; call < WARM_UP_CALLS; call += 1) await timeCall(on, at)
+  const calls: Row['calls'] = []
+  while (calls.length < CALLS) {
+    calls.push(await timeCall(on, at))
+    if (calls.length % 50 === 0) console.log(`${at.join(' and ')}: ${calls.length} of ${CALLS} calls`)
+  }
+  return calls
+}
+
+async function timeBrowserCalls(): Promise<number[]> {
+  if (BROWSER_CALLS === 0) return []
+  try {
+    const stage = await sharedStage()
+    const times: number[] = []
+    for (let call = 0; call < BROWSER_CALLS + 3; call += 1) times.push(await timeBrowserCall(stage))
+    return times.slice(3)
+  } finally {
+    await closeWhatIsShared()
+    await stopAllClusters()
+  }
+}
