@@ -6,6 +6,8 @@ import { STEPS, type Step, type Times } from './timed-call.ts'
 export interface Row {
   title: string
   calls: Times[]
+  /** Calls that were not connected in time. */
+  failed: number
 }
 
 export interface SetupFacts {
@@ -41,7 +43,13 @@ export function renderSetupPage(facts: SetupFacts): string {
 
 /** The tables alone, for a terminal too. */
 export function renderSetup({ rows, browser }: Pick<SetupFacts, 'rows' | 'browser'>): string[] {
-  const tables = rows.flatMap(({ title, calls }) => [`## ${title}: ${calls.length} calls`, '', renderSteps(calls), ''])
+  const tables = rows.flatMap(({ title, calls, failed }) => [
+    `## ${title}: ${calls.length} calls`,
+    '',
+    ...(failed === 0 ? [] : [`${failed} more were not connected within 10 s.`, '']),
+    renderSteps(calls),
+    '',
+  ])
   if (browser.length === 0) return tables
   return [
     ...tables,
