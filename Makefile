@@ -54,6 +54,10 @@ build: dist/.built ## Compile the product into dist/, the page with it, the clie
 docs: build ## Write the reference of the client, client/API.md, from its types
 	@node --import tsx dev/client-reference/main.ts
 
+.PHONY: docs
+docs: build ## Write the reference of the client, client/API.md, from its types
+	@node --import tsx dev/client-reference/main.ts
+
 .PHONY: test
 test: node_modules/.package-lock.json ## Run every check and test; the last line counts them (files= for some, grep= for titles)
 	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') $(files)
@@ -112,6 +116,10 @@ bench: build loadtest/node_modules/.package-lock.json ## Measure the cluster bes
 .PHONY: bench-quick
 bench-quick: build loadtest/node_modules/.package-lock.json ## The same in under 2 minutes: one round, 1 and 4 nodes, a table
 	@$(MANY_FILES); exec node --import tsx loadtest/main.ts --quick
+
+.PHONY: bench-setup
+bench-setup: build ## Measure a call from the button to connected media, in under 2 minutes; writes loadtest/results/ (CALLS, BROWSER=1)
+	@$(MANY_FILES); exec node --import tsx loadtest/setup/main.ts
 
 # npm writes this file last, so an interrupted installation is made again.
 node_modules/.package-lock.json: package-lock.json

@@ -178,9 +178,9 @@ export class Call extends Events<CallEvents> {
     if (message.version <= this.#version || this.#state.phase === 'ended') return
     this.#version = message.version
     if (message.status === 'ended' || message.status === 'failed') return this.#end(message.end_reason ?? 'unknown')
-    if (message.status === 'connecting') return this.#change({ ringState: message.ring_state })
-    if (this.direction === 'outgoing')
-      return this.#change({ phase: furthest(this.#state.phase, 'connecting'), ringState: undefined })
+    const isOutgoing = this.direction === 'outgoing'
+    if (message.status === 'connecting') return isOutgoing ? this.#change({ ringState: message.ring_state }) : undefined
+    if (isOutgoing) return this.#change({ phase: furthest(this.#state.phase, 'connecting'), ringState: undefined })
     const isOurs = message.answered_by_device === this.#context.identity.deviceId
     const takesIt = this.#hasAsked || this.#session !== undefined || this.#context.isMergingWith(this.peerId)
     if (!isOurs || !takesIt) this.#end('answered_elsewhere')

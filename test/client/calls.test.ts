@@ -36,7 +36,7 @@ describe('the client library', function () {
       await eventually(() => expect(outgoing.state).to.include({ phase: 'ringing', ringState: 'ringing' }))
       await incoming.answer()
       await Promise.all([untilPhase(outgoing, 'active'), untilPhase(incoming, 'active')])
-      expect(outgoing.state.ringState).to.equal(undefined)
+      expect([outgoing.state.ringState, incoming.state.ringState]).to.deep.equal([undefined, undefined])
 
       const [a, b] = [connectionOf(outgoing).ledger.channel, connectionOf(incoming).ledger.channel]
       await Promise.all([a.opened, b.opened])

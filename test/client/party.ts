@@ -13,8 +13,8 @@ import type { Ledger } from './test-connection.ts'
 import { WeriftPeerConnection } from './werift-peer-connection.ts'
 
 export interface PartyOptions extends Partial<CallingClientOptions> {
-  /** Index of the gateway; another one is taken while it is down. */
-  gateway?: number
+  /** Index of the gateway, another one being taken while it is down, or whatever the edge chooses. */
+  gateway?: number | 'edge'
   stack?: 'werift' | 'libdatachannel'
   /** Another device of this user. */
   of?: Party
@@ -117,7 +117,8 @@ export async function closeParties(): Promise<void> {
   await Promise.all([...parties].map((party) => party.close().catch(() => {})))
 }
 
-function aliveGateway(cluster: Cluster, index: number): URL {
+function aliveGateway(cluster: Cluster, index: number | 'edge'): URL {
+  if (index === 'edge') return new URL(cluster.url)
   const { gateways } = cluster.description
   const alive = [gateways[index], ...gateways].find((gateway) => gateway?.pid !== null)
   return new URL(`http://127.0.0.1:${alive?.port ?? gateways[index]?.port}`)
