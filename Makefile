@@ -85,6 +85,14 @@ bench: build loadtest/node_modules/.package-lock.json ## Measure the cluster bes
 bench-quick: build loadtest/node_modules/.package-lock.json ## The same in under 2 minutes: one round, 1 and 4 nodes, a table
 	@$(MANY_FILES); exec node --import tsx loadtest/main.ts --quick
 
+.PHONY: loadtest
+loadtest: build $(if $(scenario),loadtest/artillery/node_modules/.package-lock.json) ## Try it against its targets in under 5 minutes (trials=a,b), or run an Artillery scenario= against url= or what make up started
+	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts $(if $(trials),--trials '$(trials)') $(if $(scenario),--scenario '$(scenario)') $(if $(url),--url '$(url)')
+
+.PHONY: loadtest-full
+loadtest-full: build loadtest/artillery/node_modules/.package-lock.json ## The same at full size, some 45 minutes, 20 GB of disk (trials=a,b for parts of it on one page)
+	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts --full $(if $(trials),--trials '$(trials)')
+
 # npm writes this file last, so an interrupted installation is made again.
 node_modules/.package-lock.json: package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 19)) { console.error("Node 20.19 or newer is needed; this is " + process.version); process.exit(1) }'
@@ -94,6 +102,11 @@ node_modules/.package-lock.json: package-lock.json
 # What the rivals stand on; nothing of it is in the product.
 loadtest/node_modules/.package-lock.json: loadtest/package-lock.json
 	cd loadtest && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Artillery takes 590 MB, which no other command needs.
+loadtest/artillery/node_modules/.package-lock.json: loadtest/artillery/package-lock.json
+	cd loadtest/artillery && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
