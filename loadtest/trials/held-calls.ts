@@ -45,7 +45,7 @@ async function measure(
   begin: () => () => CpuSpan,
 ): Promise<void> {
   const perSecond = stage.pick({ smoke: 500, short: 10_000, full: 10_000 })
-  const ms = stage.pick({ smoke: 1_000, short: 8_000, full: 60_000 })
+  const ms = stage.pick({ smoke: 1_000, short: 5_000, full: 40_000 })
   const held = load.connections.length / 2
   const at = placement === 'affine' ? 'by the edge' : 'at random'
   await load.open(perSecond, stage.pick({ smoke: 200, short: 3_000, full: 8_000 }), 1, () => {})

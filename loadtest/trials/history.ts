@@ -47,7 +47,7 @@ export const HISTORY: Trial = {
       return { ms, body: JSON.parse(text) as HistoryBody }
     }
     try {
-      const rounds = stage.pick({ smoke: 1, short: 6, full: 40 })
+      const rounds = stage.pick({ smoke: 1, short: 4, full: 40 })
       const heavy = token(HEAVY_USER)
       const cells = new Map<string, { ms: number[]; total: number }>()
       let wrong = 0

@@ -29,7 +29,7 @@ export const QUALITY: Trial = {
   async run(stage) {
     const cluster = await stage.cluster({ gateways: 3, restart: true })
     const calls = stage.pick({ smoke: 1, short: 3, full: 6 })
-    const heldMs = stage.pick({ smoke: 2_000, short: 10_000, full: 60_000 })
+    const heldMs = stage.pick({ smoke: 2_000, short: 8_000, full: 60_000 })
     const rate = stage.pick({ smoke: 200, short: 2_000, full: 3_000 })
     const background = await startBackground(cluster, rate, calls * SET_UP_MS + heldMs + SPARE_MS)
     const held: MediaCall[] = []

@@ -21,7 +21,7 @@ export const REST_RATES: Trial = {
   async run(stage) {
     const cluster = await stage.cluster({ gateways: 2 })
     const http = new HttpLoad(cluster.url)
-    const ms = stage.pick({ smoke: 1_000, short: 8_000, full: 40_000 })
+    const ms = stage.pick({ smoke: 1_000, short: 6_000, full: 40_000 })
     const factor = stage.profile === 'smoke' ? 0.2 : 1
     try {
       const initiates = initiator(newUsers(cluster, Math.ceil((ms / 1000 + 6) * INITIATES * factor * 2.5)))
@@ -31,7 +31,7 @@ export const REST_RATES: Trial = {
         const { call_id: id } = JSON.parse(text) as { call_id: string }
         ends.push(http.ask({ method: 'DELETE', path: `/calls/${id}`, token: call.token }))
       }
-      const warmMs = stage.pick({ smoke: 300, short: 3_000, full: 5_000 })
+      const warmMs = stage.pick({ smoke: 300, short: 2_000, full: 5_000 })
       await http.open({ ratePerSecond: INITIATES * factor, ms: warmMs, seed: 1 }, initiates, endIt)
       stage.say(`  ${INITIATES} initiates a second for ${ms / 1000} s`)
       const look = beginShares(cluster)

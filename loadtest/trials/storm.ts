@@ -15,7 +15,7 @@ export const STORM: Trial = {
 
   async run(stage) {
     const cluster = await stage.cluster({ gateways: 3, restart: true })
-    const clients = stage.pick({ smoke: 200, short: 2_000, full: 10_000 })
+    const clients = stage.pick({ smoke: 200, short: 1_500, full: 10_000 })
     const deadlineMs = stage.pick({ smoke: 30_000, short: 60_000, full: 180_000 })
     const result = await runStorm(cluster, {
       clients,

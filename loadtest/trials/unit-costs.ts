@@ -44,7 +44,7 @@ export const UNIT_COSTS: Trial = {
 
   async run(stage) {
     const rows: NodeCosts[] = []
-    for (const nodes of stage.pick({ smoke: [1], short: [1, 2, 4, 8], full: [1, 2, 4, 8] })) {
+    for (const nodes of stage.pick({ smoke: [1], short: [1, 4], full: [1, 2, 4, 8] })) {
       const cluster = await stage.cluster({ gateways: nodes, edge: false })
       const row = await measureNodes(stage, cluster, nodes)
       rows.push(row)
@@ -58,8 +58,8 @@ export const UNIT_COSTS: Trial = {
 }
 
 async function measureNodes(stage: TrialStage, cluster: Cluster, nodes: number): Promise<NodeCosts> {
-  const ms = stage.pick({ smoke: 1_000, short: 4_000, full: 15_000 })
-  const warmMs = stage.pick({ smoke: 200, short: 2_000, full: 5_000 })
+  const ms = stage.pick({ smoke: 1_000, short: 4_000, full: 12_000 })
+  const warmMs = stage.pick({ smoke: 200, short: 1_500, full: 5_000 })
   const watch = new RedisCommandWatch(cluster.description.redis.port)
   const http = new HttpLoad(cluster.api(0).url)
   const ports = cluster.description.gateways.map(({ port }) => port)
