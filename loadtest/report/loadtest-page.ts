@@ -4,6 +4,8 @@ import { type RunRecord, runName, type TrialRecord } from './run-record.ts'
 
 /** Below this a process' share says nothing. */
 const SHOWN_CORES = 0.005
+/** So much in other hands spoils what a trial says of times. */
+const DISTURBED_CORES = 0.25
 
 /** The whole page. `last` is an earlier run of the same profile. */
 export function renderRun(run: RunRecord, last: RunRecord | undefined): string {
@@ -58,12 +60,20 @@ function renderTrial(trial: TrialRecord, run: RunRecord, last: RunRecord | undef
     '',
     `\`${trial.command}\` at commit ${trial.commit}, ${trial.at.slice(0, 16).replace('T', ' ')} UTC, ${trial.seconds.toFixed(0)} s.`,
     '',
+    ...disturbance(trial.shares),
     ...(trial.failure === undefined ? [] : [`It did not end: ${trial.failure.split('\n')[0]}`, '']),
     ...(rows.length === 0 ? [] : [table(['', 'this run', 'target', 'last run'], rows), '']),
     ...trial.plots.flatMap(({ key, title }) => [`![${title}](${runName(run)}-${key}.svg)`, '']),
     ...(trial.notes.length === 0 ? [] : [...trial.notes, '']),
     ...renderShares(trial.shares),
   ]
+}
+
+/** A trial beside somebody else's work measures both. */
+function disturbance(shares: Share[]): string[] {
+  const cores = Math.max(0, ...shares.filter(({ process }) => process === 'others').map((share) => share.cores))
+  if (cores < DISTURBED_CORES) return []
+  return [`**Other programs used up to ${cores.toFixed(1)} cores meanwhile: times are not to be quoted.**`, '']
 }
 
 /** Processes by line, parts of the trial by column. */

@@ -3,10 +3,12 @@ import { makeCalls, type Placement, place } from '../calls.ts'
 import { RAW } from '../load/dialects.ts'
 import { Load } from '../load/load.ts'
 import { beginShares, type CpuSpan } from '../measure/process-shares.ts'
+import type { LinePlot } from '../report/line-chart.ts'
 import type { Outcome, Trial, TrialStage } from './trial.ts'
 
 const GATEWAYS = 2
-const HELD = 'calls held meanwhile'
+/** Of a rate below the target's. */
+const BRIEF_MS = 5_000
 
 export const HELD_CALLS: Trial = {
   name: 'held-calls',
@@ -23,71 +25,86 @@ export const HELD_CALLS: Trial = {
     const ports = cluster.description.gateways.map(({ port }) => port)
     const count = stage.pick({ smoke: 20, short: 1000, full: 1000 })
     const outcome: Outcome = { figures: [], shares: [] }
+    const stairs: Stair[] = []
     for (const placement of ['affine', 'random'] satisfies Placement[]) {
       stage.say(`  making ${count} calls`)
       const calls = await makeCalls(cluster, count)
       const load = await Load.connect(RAW, place(calls, ports, placement, 1))
       try {
-        await measure(stage, load, placement, outcome, () => beginShares(cluster))
+        const at = placement === 'affine' ? 'by the edge' : 'at random'
+        await measure(stage, load, { at, stairs, begin: () => beginShares(cluster) }, outcome)
       } finally {
         load.destroy()
       }
     }
-    return outcome
+    return stage.profile === 'full' ? { ...outcome, plots: [plotOf(stairs)] } : outcome
   },
 }
 
+interface Stair {
+  at: string
+  perSecond: number
+  p50: number
+  p99: number
+}
+
+/** The lower rates first, briefly, so that the page shows from where on a machine is full; then the rate of the target. */
 async function measure(
   stage: TrialStage,
   load: Load,
-  placement: Placement,
+  { at, stairs, begin }: { at: string; stairs: Stair[]; begin: () => () => CpuSpan },
   { figures, shares = [] }: Outcome,
-  begin: () => () => CpuSpan,
 ): Promise<void> {
-  const perSecond = stage.pick({ smoke: 500, short: 10_000, full: 10_000 })
-  const ms = stage.pick({ smoke: 1_000, short: 5_000, full: 40_000 })
-  const held = load.connections.length / 2
-  const at = placement === 'affine' ? 'by the edge' : 'at random'
-  await load.open(perSecond, stage.pick({ smoke: 200, short: 3_000, full: 8_000 }), 1, () => {})
+  const target = stage.pick({ smoke: 500, short: 10_000, full: 10_000 })
+  await load.open(target, stage.pick({ smoke: 200, short: 3_000, full: 6_000 }), 1, () => {})
+  for (const perSecond of stage.pick<number[]>({ smoke: [], short: [], full: [2_500, 5_000, 7_500] })) {
+    const { p50, p99 } = await load.open(perSecond, BRIEF_MS, perSecond, () => {})
+    stairs.push({ at, perSecond, p50, p99 })
+    figures.push({ what: `p99 at ${perSecond.toLocaleString('en-US')}/s, ${at}`, value: p99, unit: ' ms', limit: 50 })
+  }
+  const ms = stage.pick({ smoke: 1_000, short: 5_000, full: 25_000 })
   let look: (() => CpuSpan) | undefined
   let span: CpuSpan | undefined
-  const stop = stage.follow(() => `${load.counts.delivered} messages delivered`)
-  const window = await load.open(perSecond, ms, 2, (edge) => {
+  const stop = stage.follow(() => `${at}: ${load.counts.delivered} messages delivered`)
+  const window = await load.open(target, ms, 2, (edge) => {
     if (edge === 'begin') look = begin()
     else span = look?.()
   })
   stop()
+  const held = load.connections.length / 2
   await load.close()
   const { lost, duplicated, reordered, errors, unacknowledged } = load.counts
-  stage.say(`  ${at}: p50 ${window.p50.toFixed(1)} ms, p99 ${window.p99.toFixed(1)} ms`)
+  const wrong = lost + duplicated + reordered + errors
+  stairs.push({ at, perSecond: target, p50: window.p50, p99: window.p99 })
+  const wanted = stage.pick({ smoke: 20, short: 1_000, full: 1_000 })
   figures.push(
-    {
-      what: `${HELD}, ${at}`,
-      value: held,
-      unit: '',
-      limit: stage.profile === 'smoke' ? 20 : 1000,
-      atLeast: true,
-      digits: 0,
-    },
-    {
-      what: `messages delivered a second, ${at}`,
-      value: window.delivered / window.seconds,
-      unit: '/s',
-      limit: perSecond * 0.97,
-      atLeast: true,
-      digits: 0,
-    },
+    { what: `calls held meanwhile, ${at}`, value: held, unit: '', limit: wanted, atLeast: true, digits: 0 },
+    { ...perSecondOf(window), what: `messages delivered a second, ${at}`, limit: target * 0.97, atLeast: true },
     { what: `p50 from sender to receiver, ${at}`, value: window.p50, unit: ' ms' },
     { what: `p99 from sender to receiver, ${at}`, value: window.p99, unit: ' ms', limit: 50 },
-    {
-      what: `lost, doubled, reordered, other errors, ${at}`,
-      value: lost + duplicated + reordered + errors,
-      unit: '',
-      limit: 0,
-      digits: 0,
-    },
+    { what: `lost, doubled, reordered, other errors, ${at}`, value: wrong, unit: '', limit: 0, digits: 0 },
     { what: `not acknowledged, ${at}`, value: unacknowledged, unit: '', limit: 0, digits: 0 },
   )
-  if (span === undefined) return
-  shares.push(...span.shares.map((share) => ({ ...share, during: at })))
+  if (span !== undefined) shares.push(...span.shares.map((share) => ({ ...share, during: at })))
+}
+
+function perSecondOf({ delivered, seconds }: { delivered: number; seconds: number }) {
+  return { value: delivered / seconds, unit: '/s', digits: 0 }
+}
+
+function plotOf(stairs: Stair[]): LinePlot {
+  const rates = [...new Set(stairs.map(({ perSecond }) => perSecond))]
+  const line = (at: string, share: 'p50' | 'p99') => ({
+    name: `${share}, ${at}`,
+    dashed: share === 'p50',
+    points: stairs.filter((stair) => stair.at === at).map((stair) => ({ x: stair.perSecond, y: stair[share] })),
+  })
+  const places = [...new Set(stairs.map(({ at }) => at))]
+  return {
+    key: 'held-calls',
+    title: 'From sender to receiver, ms',
+    xName: 'messages a second',
+    xMarks: rates,
+    lines: places.flatMap((at) => [line(at, 'p99'), line(at, 'p50')]),
+  }
 }

@@ -24,7 +24,7 @@ export const LONG_CALLS: Trial = {
     const cluster = await stage.cluster({ gateways: 2, edge: false, env: COLLECTS_GARBAGE })
     const gateways = [cluster.gateway(0), cluster.gateway(1)]
     const count = stage.pick({ smoke: 10, short: 200, full: 1000 })
-    const seconds = stage.pick({ smoke: 2, short: 12, full: 400 })
+    const seconds = stage.pick({ smoke: 2, short: 12, full: 330 })
     const calls = await makeCalls(cluster, count)
     const load = await Load.connect(
       RAW,

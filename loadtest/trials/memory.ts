@@ -129,7 +129,7 @@ async function cycleConnections(stage: TrialStage, cluster: Cluster, figures: Fi
 
 async function workApi(stage: TrialStage, cluster: Cluster, figures: Figure[], lines: Line[]): Promise<void> {
   const http = new HttpLoad(cluster.api(0).url)
-  const requests = stage.pick({ smoke: 200, short: 2_000, full: 60_000 })
+  const requests = stage.pick({ smoke: 200, short: 2_000, full: 40_000 })
   let done = 0
   try {
     await watch(stage, { what: 'API', pid: Number(cluster.api(0).pid), figures, lines }, async (part) => {
@@ -144,7 +144,7 @@ async function workApi(stage: TrialStage, cluster: Cluster, figures: Figure[], l
 async function workWorker(stage: TrialStage, cluster: Cluster, figures: Figure[], lines: Line[]): Promise<void> {
   const client = new Client({ connectionString: cluster.description.postgres.url })
   await client.connect()
-  const rings = stage.pick({ smoke: 200, short: 3_000, full: 60_000 })
+  const rings = stage.pick({ smoke: 200, short: 3_000, full: 50_000 })
   let done = 0
   try {
     await endCalls(client)
@@ -166,7 +166,7 @@ async function watch(
   work: (part: number) => Promise<void>,
 ): Promise<void> {
   const points: Line['points'] = []
-  const looks = stage.pick({ smoke: 4, short: 6, full: 12 })
+  const looks = stage.pick({ smoke: 4, short: 6, full: 10 })
   for (let look = 1; look <= looks; look++) {
     await work(look / looks)
     stage.signal.throwIfAborted()
@@ -182,7 +182,7 @@ async function watch(
 }
 
 function settleMs(stage: TrialStage): number {
-  return stage.pick({ smoke: 20, short: 200, full: 700 })
+  return stage.pick({ smoke: 20, short: 200, full: 400 })
 }
 
 /** Of a line by least squares: its rise over all points as a part of their mean. */
