@@ -22,10 +22,6 @@ export interface Member {
 /** How a role is told the port of its clients. */
 const PORT_VARIABLE = { api: 'API_PORT', gateway: 'GATEWAY_PORT', worker: undefined } as const
 
-/** How a gateway is kept small (docs/operations.md, "Memory of a gateway"). */
-const FLAGS = { api: [], gateway: ['--max-semi-space-size=2'], worker: [] }
-const ALLOCATOR = { api: {}, gateway: { MALLOC_ARENA_MAX: '2' }, worker: {} }
-
 /** A product process and its supervision. */
 export class MemberProcess implements Member {
   readonly role: Role
@@ -56,9 +52,8 @@ export class MemberProcess implements Member {
       {
         name,
         command: process.execPath,
-        args: ['--enable-source-maps', ...FLAGS[role], script],
+        args: ['--enable-source-maps', script],
         env: {
-          ...ALLOCATOR[role],
           ...env,
           ...(variable ? { [variable]: String(port) } : {}),
           METRICS_PORT: String(metricsPort),

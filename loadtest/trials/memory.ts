@@ -21,7 +21,7 @@ export const MEMORY: Trial = {
   name: 'memory',
   title: 'Memory',
   about: [
-    'One gateway, one API, one worker; resident memory after garbage collection, looked at again and again while the work is done.',
+    'A gateway, an API and a worker; resident memory after garbage collection, looked at again and again while the work is done.',
     'Growth is the slope of a line through the second half of the looks, over that half, as a part of its mean.',
     'Gateway: messages among 1,000 calls, then connections that join, say goodbye and come again.',
     'API: calls made, answered, looked at and ended, presence, history; worker: rings that expire and their events.',
@@ -29,9 +29,15 @@ export const MEMORY: Trial = {
   deadlineSeconds: { smoke: 60, short: 200, full: 900 },
 
   async run(stage) {
-    const cluster = await stage.cluster({ gateways: 1, edge: false, env: COLLECTS_GARBAGE })
+    const cluster = await stage.cluster({
+      gateways: 2,
+      edge: false,
+      env: COLLECTS_GARBAGE,
+      envFor: (role, index): Record<string, string> => (role === 'gateway' && index === 1 ? SMALL : {}),
+    })
     const outcome: Outcome = { figures: [], plots: [] }
     const lines: Line[] = []
+    await holdSmall(stage, cluster, outcome.figures)
     await holdAndExchange(stage, cluster, outcome.figures, lines)
     await cycleConnections(stage, cluster, outcome.figures, lines)
     await workApi(stage, cluster, outcome.figures, lines)
@@ -50,6 +56,22 @@ export const MEMORY: Trial = {
 interface Line {
   name: string
   points: { x: number; y: number }[]
+}
+
+/** As docs/operations.md says for where memory is scarce ("Memory of a gateway"). */
+const SMALL = {
+  NODE_OPTIONS: `${COLLECTS_GARBAGE.NODE_OPTIONS} --max-semi-space-size=2`,
+  MALLOC_ARENA_MAX: '2',
+}
+
+async function holdSmall(stage: TrialStage, cluster: Cluster, figures: Figure[]): Promise<void> {
+  const { port, pid } = cluster.gateway(1)
+  const calls = stage.pick({ smoke: 20, short: HELD_CALLS, full: HELD_CALLS })
+  const load = await Load.connect(RAW, place(await makeCalls(cluster, calls), [port], 'affine', 1))
+  const held = (await readSettledRssKib(Number(pid), settleMs(stage))) / 1024
+  await load.close()
+  figures.push({ what: `gateway started small, ${2 * calls} connections`, value: held, unit: ' MiB', limit: LIMIT_MIB })
+  stage.say(`  gateway started small: ${held.toFixed(0)} MiB`)
 }
 
 /** The calls first: 2,000 connections alone, then under messages. */
