@@ -90,7 +90,7 @@ loadtest: build $(if $(scenario),loadtest/artillery/node_modules/.package-lock.j
 	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts $(if $(trials),--trials '$(trials)') $(if $(scenario),--scenario '$(scenario)') $(if $(url),--url '$(url)')
 
 .PHONY: loadtest-full
-loadtest-full: build loadtest/artillery/node_modules/.package-lock.json ## The same at full size, some 45 minutes, 20 GB of disk (trials=a,b for parts of it on one page)
+loadtest-full: build loadtest/artillery/node_modules/.package-lock.json ## The same at full size, some 30 minutes, 7 GB of disk (trials=a,b for parts of it on one page)
 	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts --full $(if $(trials),--trials '$(trials)')
 
 # npm writes this file last, so an interrupted installation is made again.

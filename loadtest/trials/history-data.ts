@@ -7,7 +7,7 @@ import { Client } from 'pg'
 /** Calls written by one statement. */
 const CHUNK = 500_000
 /** Rows and indexes of one call, both sides, with room to build the indexes. */
-const BYTES_PER_CALL = 1_200
+const BYTES_PER_CALL = 900
 /** The user of many calls, and how many. */
 export const HEAVY_USER = '00000000-0000-4000-8000-000000000001'
 export const HEAVY_CALLS = 50_000

@@ -47,7 +47,7 @@ export const HISTORY: Trial = {
       return { ms, body: JSON.parse(text) as HistoryBody }
     }
     try {
-      const rounds = stage.pick({ smoke: 1, short: 4, full: 40 })
+      const rounds = stage.pick({ smoke: 1, short: 4, full: 120 })
       const heavy = token(HEAVY_USER)
       const cells = new Map<string, { ms: number[]; total: number }>()
       let wrong = 0
@@ -82,7 +82,7 @@ export const HISTORY: Trial = {
         }))
         .sort((a, b) => b.p99 - a.p99)
       const light: number[] = []
-      for (let at = 0; at < rounds * 20; at++) {
+      for (let at = 0; at < rounds * 10; at++) {
         const user = otherUser((at * 48_271) % 1_000_000)
         const { ms } = await ask(user, token(user), `limit=${PAGE}`)
         if (at >= 20 || stage.profile === 'smoke') light.push(ms)

@@ -6,10 +6,11 @@ import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { makeCalls, place } from '../calls.ts'
 import type { BackgroundOrder, BackgroundReport } from '../load/background.ts'
 import { sleep } from '../load/waiting.ts'
+import { readCpuUs } from '../measure/process-cpu.ts'
 import { beginShares } from '../measure/process-shares.ts'
 import { median } from '../report/statistics.ts'
 import { MediaCall } from './media-call.ts'
-import type { Trial } from './trial.ts'
+import type { Share, Trial } from './trial.ts'
 
 /** Between the end of the calls and that of the load; a set-up may take a second of a busy machine. */
 const SPARE_MS = 15_000
@@ -37,8 +38,10 @@ export const QUALITY: Trial = {
       for (let at = 0; at < calls; at++) held.push(await MediaCall.start(cluster, [0, 1]))
       stage.say(`  ${calls} calls with media, beside ${rate} messages a second`)
       const look = beginShares(cluster)
+      const before = readCpuUs(background.pid)
       await sleep(heldMs / 2)
-      const { shares } = look()
+      const { shares, ms } = look()
+      const beside = (readCpuUs(background.pid) - before) / 1000 / ms
       await cluster.kill('gateway-1', 'SIGKILL')
       stage.say('  gateway-1 is killed')
       await sleep(heldMs / 2)
@@ -92,15 +95,21 @@ export const QUALITY: Trial = {
             digits: 0,
           },
         ],
-        shares: shares.map(({ process, cores }) => ({
-          process: process === 'generator' ? 'WebRTC stacks' : process,
-          cores,
-        })),
+        shares: [
+          ...shares.map((share) => renamed(share, beside)),
+          { process: 'generator of the load beside', cores: beside },
+        ],
       }
     } finally {
       background.stop()
     }
   },
+}
+
+/** The load beside is a process of ours: it is none of the others, and this process is the stacks. */
+function renamed({ process, cores }: Share, beside: number): Share {
+  if (process === 'others') return { process, cores: Math.max(0, cores - beside) }
+  return { process: process === 'generator' ? 'WebRTC stacks' : process, cores }
 }
 
 type Finished = Extract<BackgroundReport, { ready: false }>
@@ -118,5 +127,5 @@ async function startBackground(cluster: Cluster, ratePerSecond: number, ms: numb
     }),
   ])
   const last = once(child, 'message') as Promise<[Finished]>
-  return { finished: async () => (await last)[0], stop: () => void child.kill('SIGKILL') }
+  return { pid: child.pid ?? 0, finished: async () => (await last)[0], stop: () => void child.kill('SIGKILL') }
 }
