@@ -55,8 +55,8 @@ async function run(profile: Profile): Promise<void> {
   const date = new Date().toISOString().slice(0, 10)
   const parts = values.trials === '' ? '' : ` trials=${values.trials}`
   const command = `make loadtest${profile === 'full' ? '-full' : ''}${parts}`
-  // Parts of a run come together on one page: a trial that is run again replaces itself.
-  const record: RunRecord = readRun({ date, profile }) ?? { date, profile, machine, trials: [] }
+  // Parts of a run come together on one page, also those of another process: a trial that is run again replaces itself.
+  const recorded = (): RunRecord => readRun({ date, profile }) ?? { date, profile, machine, trials: [] }
   for (const trial of chosen) {
     ending.signal.throwIfAborted()
     await awaitCalm(CALM_MS)
@@ -67,10 +67,12 @@ async function run(profile: Profile): Promise<void> {
     const seconds = (Date.now() - trialAt) / 1000
     report(outcome)
     const facts = { command, commit: machine.commit, at: new Date(trialAt).toISOString(), seconds }
+    const record = recorded()
     const trials = [...record.trials.filter(({ name }) => name !== trial.name), recordOf(trial, facts, outcome)]
     record.trials = TRIALS.flatMap(({ name }) => trials.filter((one) => one.name === name))
     write(record)
   }
+  const record = recorded()
   const mine = record.trials.filter(({ name }) => chosen.some((trial) => trial.name === name))
   console.log(`\n${renderTargets(mine)}`)
   say(`written: loadtest/results/${runName(record)}.md`)
