@@ -121,6 +121,14 @@ bench-quick: build loadtest/node_modules/.package-lock.json ## The same in under
 bench-setup: build ## Measure a call from the button to connected media, in under 2 minutes; writes loadtest/results/ (CALLS, BROWSER=1)
 	@$(MANY_FILES); exec node --import tsx loadtest/setup/main.ts
 
+.PHONY: loadtest
+loadtest: build $(if $(scenario),loadtest/artillery/node_modules/.package-lock.json) ## Try it against its targets in under 5 minutes (trials=a,b), or run an Artillery scenario= against url= or what make up started
+	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts $(if $(trials),--trials '$(trials)') $(if $(scenario),--scenario '$(scenario)') $(if $(url),--url '$(url)')
+
+.PHONY: loadtest-full
+loadtest-full: build loadtest/artillery/node_modules/.package-lock.json ## The same at full size, some 30 minutes, 7 GB of disk (trials=a,b for parts of it on one page)
+	@$(MANY_FILES); exec node --import tsx loadtest/loadtest.ts --full $(if $(trials),--trials '$(trials)')
+
 # npm writes this file last, so an interrupted installation is made again.
 node_modules/.package-lock.json: package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 19)) { console.error("Node 20.19 or newer is needed; this is " + process.version); process.exit(1) }'
@@ -130,6 +138,11 @@ node_modules/.package-lock.json: package-lock.json
 # What the rivals stand on; nothing of it is in the product.
 loadtest/node_modules/.package-lock.json: loadtest/package-lock.json
 	cd loadtest && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Artillery takes 590 MB, which no other command needs.
+loadtest/artillery/node_modules/.package-lock.json: loadtest/artillery/package-lock.json
+	cd loadtest/artillery && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-web.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json

@@ -3,33 +3,25 @@ import { Connection } from './load/connection.ts'
 import type { Dialect, Party } from './load/dialects.ts'
 import { createState, type Pair } from './load/load.ts'
 import { sleep } from './load/waiting.ts'
-import { readRssKib, sumCpuUs } from './measure/process-cpu.ts'
+import { sumCpuUs } from './measure/process-cpu.ts'
+import { readSettledRssKib } from './measure/settled-memory.ts'
 
 /** The first connections of a process load and compile code; they come and go before anything is counted. */
 const FIRST_CALLS = 100
 const AT_ONCE = 48
-/** For timers and late work of a handshake, then for the collection of garbage. */
+/** For timers and late work of a handshake. */
 const SETTLE_MS = 1_000
 
 /** KiB of resident memory for each connection that has joined its room and is idle. */
 export async function measureMemory(pid: number, dialect: Dialect, calls: Pair[]): Promise<number> {
   const first = await connectAll(dialect, calls.slice(0, FIRST_CALLS).flat())
   await endAll(first)
-  const empty = await settledRss(pid)
+  const empty = await readSettledRssKib(pid)
   const parties = calls.flat()
   const connections = await connectAll(dialect, parties)
-  const full = await settledRss(pid)
+  const full = await readSettledRssKib(pid)
   await endAll(connections)
   return (full - empty) / parties.length
-}
-
-async function settledRss(pid: number): Promise<number> {
-  for (let times = 0; times < 2; times++) {
-    await sleep(SETTLE_MS)
-    process.kill(pid, 'SIGUSR2')
-  }
-  await sleep(SETTLE_MS)
-  return readRssKib(pid)
 }
 
 async function connectAll(dialect: Dialect, parties: Party[]): Promise<Connection[]> {

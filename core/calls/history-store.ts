@@ -50,14 +50,10 @@ export async function readHistory(db: Database, userId: string, query: HistoryQu
     ...(query.callType === undefined ? [] : ['call_type = :callType']),
     ...(query.status === undefined ? [] : ['status = :status']),
   ].join(' AND ')
+  const offset = cursor === undefined ? query.offset : 0
   const { rows } = await db.raw<{ rows: Row[] }>(
     `SELECT counted.total, page.* FROM (SELECT count(*)::int AS total FROM call_participants WHERE ${filter}) AS counted
-     LEFT JOIN (
-       SELECT call_id, started_at, call_type, status, role, other_user_id, ended_at, duration_seconds, end_reason
-       FROM call_participants
-       WHERE ${filter} ${cursor === undefined ? '' : 'AND (started_at, call_id) < (:startedAt, :callId)'}
-       ORDER BY started_at DESC, call_id DESC
-       LIMIT :limit OFFSET :offset) AS page ON true
+     LEFT JOIN LATERAL (${pageOf(filter, { skips: offset > 0, goesOn: cursor !== undefined })}) AS page ON true
      ORDER BY page.started_at DESC, page.call_id DESC`,
     {
       userId,
@@ -67,7 +63,7 @@ export async function readHistory(db: Database, userId: string, query: HistoryQu
       callId: cursor?.callId ?? null,
       // One more than asked tells whether there are more.
       limit: query.limit + 1,
-      offset: cursor === undefined ? query.offset : 0,
+      offset,
     },
   )
   const found = rows.flatMap((row) => (row.call_id === null ? [] : [entryFromRow(row, row.call_id)]))
@@ -80,6 +76,24 @@ export async function readHistory(db: Database, userId: string, query: HistoryQu
     hasMore,
     ...(hasMore && last !== undefined ? { nextCursor: encodeCursor(last) } : {}),
   }
+}
+
+/**
+ * The statement of a page beside `counted`. Skipping is reading: what lies behind the middle is read from the old end, so
+ * that no page reads more than half of a user's calls. The arm that is farther away is never executed.
+ */
+function pageOf(filter: string, { skips, goesOn }: { skips: boolean; goesOn: boolean }): string {
+  const entries = `SELECT call_id, started_at, call_type, status, role, other_user_id, ended_at, duration_seconds, end_reason
+       FROM call_participants WHERE ${filter}`
+  const after = goesOn ? 'AND (started_at, call_id) < (:startedAt, :callId)' : ''
+  if (!skips) return `${entries} ${after} ORDER BY started_at DESC, call_id DESC LIMIT :limit`
+  const [limit, offset] = ['CAST(:limit AS bigint)', 'CAST(:offset AS bigint)']
+  return `(${entries} AND 2 * ${offset} <= counted.total
+        ORDER BY started_at DESC, call_id DESC LIMIT ${limit} OFFSET ${offset})
+     UNION ALL
+      (${entries} AND 2 * ${offset} > counted.total ORDER BY started_at, call_id
+        LIMIT greatest(0, least(${limit}, counted.total - ${offset}))
+        OFFSET greatest(0, counted.total - ${offset} - ${limit}))`
 }
 
 function entryFromRow(row: Row, callId: string): HistoryEntry {

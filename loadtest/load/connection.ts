@@ -83,6 +83,11 @@ export class Connection {
     if (this.#stage !== 'closed') this.#socket.write(CLOSE_FRAME)
   }
 
+  /** The server is to end this connection: that it does is no error. */
+  expectEnd(): void {
+    this.#closing = true
+  }
+
   /** Hangs up without a word. */
   destroy(): void {
     this.#closing = true

@@ -116,15 +116,19 @@ export class Load {
     return this.#finish(startAt, before)
   }
 
-  /** Keeps one message of each connection under way: the next one leaves when its peer has got the last. */
-  async closed(ms: number, look: (edge: 'begin' | 'end') => void): Promise<WindowResult> {
+  /** Keeps one message of each connection under way, or of the first few: the next leaves when its peer has got the last. */
+  async closed(
+    ms: number,
+    look: (edge: 'begin' | 'end') => void,
+    senders = this.connections.length,
+  ): Promise<WindowResult> {
     const { window, counts } = this.#state
     this.#state.onDelivered = (receiver) => receiver.partner?.send()
     window.begin(performance.now())
     const startAt = performance.now()
     const before = counts.delivered
     look('begin')
-    for (const connection of this.connections) connection.send()
+    for (const connection of this.connections.slice(0, senders)) connection.send()
     await sleep(ms)
     this.#state.onDelivered = () => {}
     window.end(performance.now())

@@ -4,7 +4,7 @@
  * gateway that is dead.
  */
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { createEdge } from '../../dev/cluster/edge.ts'
+import { Edge } from '../../dev/cluster/edge.ts'
 import { findFreePort } from '../../dev/cluster/ports.ts'
 import { makeRunDir } from '../../dev/cluster/run-dir.ts'
 import type { EdgeServer } from '../../edge/render.ts'
@@ -27,16 +27,16 @@ export async function startOtherEdge(cluster: Cluster): Promise<OtherEdge> {
   const turned = behind.map((server, index) => ({ ...server, name: behind.at(-1 - index)?.name ?? server.name }))
   const runDir = await makeRunDir(undefined)
   const port = await findFreePort()
-  const settings = { port, apis: servers(api), gateways: turned.reverse() }
-  const edge = await createEdge(settings, { runDir: runDir.path, restart: true })
+  const behindIt = { apis: servers(api), gateways: turned.reverse() }
+  const edge = await Edge.create({ port, tls: false }, behindIt, { runDir: runDir.path, restart: true })
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
-    await edge.stop(STOP_DEADLINE_MS)
-    await edge.close()
+    await edge.process.stop(STOP_DEADLINE_MS)
+    await edge.process.close()
     runDir.leave()
   }
   try {
-    edge.start()
+    edge.process.start()
     await eventually(async () => {
       const response = await fetch(`${url}/health`)
       if (!response.ok) throw new Error(`The second edge says ${response.status}`)

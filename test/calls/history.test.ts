@@ -84,6 +84,28 @@ describe('call history', () => {
       expect(seen.size).to.equal(HEAVY / 100)
     })
 
+  it('gives at every offset what paging from the newest gives there, whichever end is nearer', async () => {
+    const filter = { callType: 'video', status: 'missed' } as const
+    const all: string[] = []
+    for (let cursor: string | undefined, more = true; more; ) {
+      const page = await parts.calls.history(heavyUser, { ...filter, limit: 200, offset: 0, cursor })
+      all.push(...page.entries.map(({ callId }) => callId))
+      cursor = page.nextCursor
+      more = page.hasMore
+    }
+    const middle = Math.floor(all.length / 2)
+    for (const offset of [1, middle - 20, middle, middle + 1, all.length - 20, all.length - 19, all.length - 1]) {
+      const page = await parts.calls.history(heavyUser, { ...filter, limit: 20, offset })
+
+      expect(
+        page.entries.map(({ callId }) => callId),
+        `offset ${offset}`,
+      ).to.deep.equal(all.slice(offset, offset + 20))
+      expect(page.hasMore, `offset ${offset}`).to.equal(offset + 20 < all.length)
+      expect(page.total).to.equal(all.length)
+    }
+  })
+
   it('knows the total beyond the last page, and of a user without calls', async () => {
     const beyond = await parts.calls.history(heavyUser, { limit: 10, offset: HEAVY + 1 })
     const nobody = await parts.calls.history(randomUUID(), { limit: 10, offset: 0 })
