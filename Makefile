@@ -54,10 +54,6 @@ build: dist/.built ## Compile the product into dist/, the page with it, the clie
 docs: build ## Write the reference of the client, client/API.md, from its types
 	@node --import tsx dev/client-reference/main.ts
 
-.PHONY: docs
-docs: build ## Write the reference of the client, client/API.md, from its types
-	@node --import tsx dev/client-reference/main.ts
-
 .PHONY: test
 test: node_modules/.package-lock.json ## Run every check and test; the last line counts them (files= for some, grep= for titles)
 	@$(MANY_FILES); exec node --import tsx dev/test/run.ts $(if $(grep),--grep '$(grep)') $(files)

@@ -1,6 +1,6 @@
 /** Wires one gateway node: its HTTP port with both socket transports, its place in the cluster, and its orderly end. */
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
@@ -15,7 +15,6 @@ import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
-import { Arrivals } from './arrivals.ts'
 import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
@@ -32,6 +31,7 @@ import { NodePresence } from './node-presence.ts'
 import { OperatorWishes } from './operator-wishes.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import { PeerRegistry } from './peer-registry.ts'
+import { listen, notASocket, routeUpgrades, trackSockets } from './public-port.ts'
 import { Quality } from './quality.ts'
 import { createQualityMetrics } from './quality-metrics.ts'
 import { RawServer } from './raw/raw-server.ts'
@@ -46,12 +46,6 @@ import { Witness } from './witness.ts'
 
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
-
-/**
- * Connections that the kernel holds until they are taken, one in each turn of the event loop: the crowd of a dead node.
- * No more than are taken before their clients lose patience (4 s), else the node would serve nobody but those who left.
- */
-const BACKLOG = 1024
 
 /** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
 const KEEP_ALIVE_MS = 75_000
@@ -187,54 +181,6 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     for (const client of [subscriber, adapterSubscriber, adapterPublisher]) client.disconnect()
   })
   return { port, drain }
-}
-
-/** A raw path asked for without an upgrade is known, but serves WebSockets alone (RFC 9110 section 15.5.22). */
-function notASocket(request: IncomingMessage): AppError {
-  if (!request.url?.startsWith('/ws/')) return new AppError('NOT_FOUND')
-  return new AppError('INVALID_REQUEST', 'This path serves WebSocket connections', { status: 426 })
-}
-
-/**
- * Raw paths are ours, Socket.IO has its own; anything else gets an HTTP answer, where Engine.IO would just hang up. It
- * would also take all that come in the same turn, so it is handed them here.
- */
-function routeUpgrades(
-  http: HttpServer,
-  raw: RawServer,
-  io: IoServer,
-  onOneTooMany: (request: IncomingMessage, socket: Duplex) => void,
-): void {
-  const arrivals = new Arrivals()
-  const route = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.url?.startsWith('/ws/')) void raw.upgrade(request, socket, head)
-    else if (!request.url?.startsWith('/socket.io/')) refuseUpgrade(request, socket, new AppError('NOT_FOUND'))
-    else io.engine.handleUpgrade(request, socket, head)
-  }
-  http.removeAllListeners('upgrade')
-  http.on('upgrade', (request, socket: Duplex, head) => {
-    const serve = () => route(request, socket, head)
-    arrivals.take({ socket, serve, refuse: () => onOneTooMany(request, socket) })
-  })
-}
-
-async function listen(http: HttpServer, port: number, bindAddress: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject)
-    http.listen({ port, host: bindAddress, backlog: BACKLOG }, resolve)
-  })
-  const address = http.address()
-  return typeof address === 'object' && address !== null ? address.port : port
-}
-
-/** Upgraded connections are nobody's business but ours: the HTTP server waits for them for ever, and closes none. */
-function trackSockets(http: HttpServer): Set<Socket> {
-  const sockets = new Set<Socket>()
-  http.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return sockets
 }
 
 async function closeSockets(io: IoServer, raw: RawServer, control: ControlEvents, sockets: Set<Socket>): Promise<void> {

@@ -8,15 +8,16 @@ import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { EndRequestReason } from '../protocol/http.ts'
-import type { CallStatus, ParticipantRole } from '../protocol/signaling.ts'
-import { type Call, isLive, ringStateOf, roleOf } from './call.ts'
+import type { ParticipantRole } from '../protocol/signaling.ts'
+import type { Announcements } from './announcements.ts'
+import { type Call, isLive, roleOf } from './call.ts'
 import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
 import type { CallEvents } from './call-events.ts'
 import { CallInitiation, type InitiateCommand, type Initiated } from './call-initiation.ts'
 import { CallJournal } from './call-journal.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { CallStore, type StoredCall } from './call-store.ts'
-import { CallTransitions, type Change } from './call-transitions.ts'
+import { CallTransitions } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
 import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
@@ -45,8 +46,8 @@ export class CallService {
   /** What explains a call afterwards. */
   readonly journal: CallJournal
   readonly #db: Database
-  readonly #log: Logger
   readonly #metrics: CallMetrics
+  readonly #announcements: Announcements
   readonly #keys: IdempotencyStore
   readonly #store: CallStore
   readonly #transitions: CallTransitions
@@ -54,7 +55,6 @@ export class CallService {
 
   constructor({ db, config, events, rooms, log, registry }: CallServiceDeps) {
     this.#db = db
-    this.#log = log
     this.#metrics = new CallMetrics(registry)
     this.journal = new CallJournal({ db, retentionMs: config.outboxRetentionMs, log, registry })
     this.#keys = new IdempotencyStore(config.idempotencyRetentionMs)
@@ -68,23 +68,29 @@ export class CallService {
       metrics: this.#metrics,
       log,
     })
+    this.#announcements = new Announcements({ log, metrics: this.#metrics, outbox: this.outbox })
+    const announce = this.#announcements
     this.deadlines = new CallDeadlines({
       store: this.#store,
       transitions: this.#transitions,
       rooms,
-      onEnded: (from, change) => this.#transitioned(from, change),
+      onEnded: (from, change) => announce.transitioned(from, change),
     })
     const { deadlines } = this
     const shared = { db, store: this.#store, deadlines }
-    this.rings = new RingReceipts({ ...shared, config, onChanged: (change) => this.#ringStateChanged(change) })
+    this.rings = new RingReceipts({
+      ...shared,
+      config,
+      onChanged: (change) => announce.ringStateChanged(change),
+    })
     this.#initiation = new CallInitiation({
       ...shared,
       keys: this.#keys,
       transitions: this.#transitions,
-      onCreated: (change) => this.#created(change),
+      onCreated: (change) => announce.created(change),
       onMerged: (change) => {
         this.#metrics.merged()
-        this.#transitioned('connecting', change)
+        this.#announcements.transitioned('connecting', change)
       },
     })
   }
@@ -125,7 +131,7 @@ export class CallService {
       }
       if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
       const change = await withRetries(() => this.#transitions.answer(callId, deviceId), { repeatable: false })
-      if (change !== undefined) return this.#transitioned('connecting', change)
+      if (change !== undefined) return this.#announcements.transitioned('connecting', change)
       if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
     }
   }
@@ -171,7 +177,7 @@ export class CallService {
       const [change] = await withRetries(() => this.#transitions.finish(ending, { id: callId, due: false }), {
         repeatable: false,
       })
-      if (change !== undefined) return { call: this.#transitioned(call.status, change), role }
+      if (change !== undefined) return { call: this.#announcements.transitioned(call.status, change), role }
       if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
     }
   }
@@ -233,24 +239,5 @@ export class CallService {
   /** Removes up to `limit` idempotency keys that count as absent; returns how many. */
   async purgeIdempotencyKeys(limit: number): Promise<number> {
     return withRetries(() => this.#keys.purge(this.#db, limit), { repeatable: true })
-  }
-
-  #created({ call, outboxId }: Change): void {
-    this.#log.info({ callId: call.id, from: null, to: call.status, reason: null }, 'call transitioned')
-    this.#metrics.initiated(call.type)
-    this.outbox.publishSoon(outboxId, 'call-ringing', call)
-  }
-
-  #ringStateChanged({ call, outboxId }: Change): void {
-    this.#log.debug({ callId: call.id, ringState: ringStateOf(call) }, 'ring state changed')
-    this.#metrics.ringStateChanged(call)
-    this.outbox.publishSoon(outboxId, 'call-changed', call)
-  }
-
-  #transitioned(from: CallStatus, { call, outboxId }: Change): Call {
-    this.#log.info({ callId: call.id, from, to: call.status, reason: call.endReason }, 'call transitioned')
-    this.#metrics.transitioned(call)
-    this.outbox.publishSoon(outboxId, 'call-changed', call)
-    return call
   }
 }

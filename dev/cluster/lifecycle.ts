@@ -200,10 +200,10 @@ export class ClusterLifecycle {
   }
 
   private async startEdge(): Promise<void> {
-    const { tls = false, hardStopSeconds } = this.options
     this.edgeMetricsPort = await findFreePort()
-    const ports = { port: this.port, metricsPort: this.edgeMetricsPort }
-    this.edge = await Edge.create({ ...ports, tls, hardStopSeconds }, this.edgeServers, this.home)
+    const { tls = false, hardStopSeconds } = this.options
+    const options = { port: this.port, metricsPort: this.edgeMetricsPort, tls, hardStopSeconds }
+    this.edge = await Edge.create(options, this.edgeServers, this.home)
     this.edge.process.start()
     await this.untilReady('edge')
     this.edge.process.keepRunning()
