@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { metricsFrontend } from '../../edge/metrics-frontend.ts'
 import { type EdgeServer, maxConnectionsFor, renderEdge } from '../../edge/render.ts'
 import { type Certificate, makeCertificate } from './certificates.ts'
+import { findFreePort } from './ports.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
 import { findTool, HAPROXY } from './tools.ts'
 import { GiveUp, waitUntil } from './wait-until.ts'
@@ -29,8 +30,6 @@ interface EdgeOptions {
   port: number
   /** Serves HTTPS and WSS with a certificate of its own making. */
   tls: boolean
-  /** Where HAProxy's own metrics are served. */
-  metricsPort?: number
   /** See {@link HARD_STOP_SECONDS} of edge/render.ts. */
   hardStopSeconds?: number
   /** Names the process and its configuration; several edges of one cluster differ in it. */
@@ -41,19 +40,22 @@ interface EdgeOptions {
 export class Edge {
   readonly process: SupervisedProcess
   readonly port: number
+  /** Where HAProxy's own metrics are served. */
+  readonly metricsPort: number
   readonly certificate: Certificate | undefined
   readonly #options: EdgeOptions
   readonly #config: string
   readonly #loads: { succeeded: number; failed: number }
 
   private constructor(
-    options: EdgeOptions,
+    options: EdgeOptions & { metricsPort: number },
     certificate: Certificate | undefined,
     config: string,
     [supervised, loads]: [SupervisedProcess, { succeeded: number; failed: number }],
   ) {
     this.#options = options
     this.port = options.port
+    this.metricsPort = options.metricsPort
     this.certificate = certificate
     this.#config = config
     this.process = supervised
@@ -75,7 +77,8 @@ export class Edge {
     }
     // "-W": a master that keeps the listeners open while it replaces the worker. "-db": in the foreground.
     const spec = { name, command: tool.path, args: ['-W', '-db', '-f', config], env: { ...process.env, ...tool.env } }
-    const edge = new Edge(options, certificate, config, [new SupervisedProcess(spec, { ...home, log }), loads])
+    const ported = { ...options, metricsPort: await findFreePort() }
+    const edge = new Edge(ported, certificate, config, [new SupervisedProcess(spec, { ...home, log }), loads])
     edge.#configure(servers)
     return edge
   }
@@ -86,13 +89,13 @@ export class Edge {
   }
 
   #configure(servers: EdgeServers): void {
-    const { port, metricsPort, hardStopSeconds } = this.#options
-    const { certificate } = this
+    const { hardStopSeconds } = this.#options
+    const { port, metricsPort, certificate } = this
     // No strict transport: browsers would hold every other service on localhost to it.
     const tls = certificate ? { certificate: certificate.both, strictTransportSeconds: 0 } : undefined
     const settings = { bind: `127.0.0.1:${port}`, maxConnections: maxConnectionsFor(openFileLimit()) }
     const text = readFileSync(template, 'utf8')
-    const metrics = metricsPort === undefined ? '' : metricsFrontend(`127.0.0.1:${metricsPort}`)
+    const metrics = metricsFrontend(`127.0.0.1:${metricsPort}`)
     writeFileSync(this.#config, renderEdge(text, { ...settings, ...servers, tls, hardStopSeconds }) + metrics)
   }
 

@@ -38,7 +38,6 @@ export class ClusterLifecycle {
   private edge: Edge | undefined
   private members: MemberProcess[] = []
   private port = 0
-  private edgeMetricsPort = 0
   private stopping: Promise<void> | undefined
 
   constructor(options: ClusterOptions, folder: RunDir) {
@@ -83,7 +82,7 @@ export class ClusterLifecycle {
         ? {
             port: this.port,
             pid: this.edge.process.pid,
-            metrics_port: this.edgeMetricsPort,
+            metrics_port: this.edge.metricsPort,
             ca: this.edge.certificate?.ca ?? null,
           }
         : null,
@@ -200,10 +199,8 @@ export class ClusterLifecycle {
   }
 
   private async startEdge(): Promise<void> {
-    this.edgeMetricsPort = await findFreePort()
     const { tls = false, hardStopSeconds } = this.options
-    const options = { port: this.port, metricsPort: this.edgeMetricsPort, tls, hardStopSeconds }
-    this.edge = await Edge.create(options, this.edgeServers, this.home)
+    this.edge = await Edge.create({ port: this.port, tls, hardStopSeconds }, this.edgeServers, this.home)
     this.edge.process.start()
     await this.untilReady('edge')
     this.edge.process.keepRunning()
