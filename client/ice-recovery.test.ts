@@ -34,6 +34,31 @@ describe('the recovery of a peer connection', () => {
     expect(callee.told.restarts).to.equal(1)
   })
 
+  it('is begun where the first way is not found in 8 s, again after each attempt, until it is', () => {
+    const [caller, callee] = [recovery(), recovery({ leads: false })]
+    for (const { one } of [caller, callee]) {
+      one.changed('connecting')
+      one.agreed()
+    }
+
+    mock.timers.tick(7_999)
+    expect(caller.told.restarts).to.equal(0)
+    mock.timers.tick(1)
+    expect(caller.told.restarts).to.equal(1)
+    caller.one.agreed()
+    callee.one.offered()
+    callee.one.agreed()
+    mock.timers.tick(7_999)
+    caller.one.changed('connected')
+    callee.one.changed('connected')
+    mock.timers.tick(GIVE_UP_AFTER_MS)
+
+    expect([caller.told, callee.told]).to.deep.equal([
+      { restarts: 1, givenUp: 0 },
+      { restarts: 0, givenUp: 0 },
+    ])
+  })
+
   it('is left to the other side where that has offered', () => {
     const { one, told } = recovery({ leads: false })
     one.changed('failed')

@@ -13,6 +13,8 @@ export interface RecoveryOptions {
 const PATIENCE_MS = 4_000
 /** Time that the leading side has to send its offer. */
 const FOLLOW_MS = 2_000
+/** A first way is found in a second or two; some stacks look for one for ever, and never say that they have failed. */
+const FIRST_WAY_MS = 8_000
 /** A restart needs some time before another one may help. */
 const BETWEEN_RESTARTS_MS = 5_000
 
@@ -38,12 +40,13 @@ export class IceRecovery {
   }
 
   /**
-   * Both sides have described themselves: from now on media should find its way. Some stacks look for one for ever, and
-   * never say that they have failed.
+   * Both sides have described themselves: from now on media should find its way, and if it does not, another attempt may.
    */
   agreed(): void {
     this.#agreed = true
     this.#judge()
+    if (this.#state !== 'new' && this.#state !== 'connecting') return
+    this.#restartIn(FIRST_WAY_MS + (this.#options.leads ? 0 : FOLLOW_MS))
   }
 
   /** The old way is known to be bad, or a message may be missing. */
