@@ -166,7 +166,10 @@ describe('callctl shows', function () {
     const story = await eventually(async () => {
       const told = await storyOf(call.id)
       expect(plotOf(told)).to.include.members(['callee left', 'caller left'])
-      expect(told.entries.map(({ event }) => event)).to.include.members(['webhook_delivered', 'webhook_dead'])
+      const events = told.entries.map(({ event }) => event)
+      expect(events).to.include.members(['webhook_delivered', 'webhook_dead'])
+      // It is told once more, over HTTP, and must not have gone on.
+      expect(events).not.to.include('webhook_pending')
       return told
     })
     // What happens on two nodes within a few milliseconds may be told in either order; what one side does, may not.

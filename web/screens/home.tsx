@@ -33,7 +33,9 @@ export function Home() {
     <div class={`home ${stage ? 'with-stage' : ''}`}>
       <div class="side" inert={isCovered}>
         <OwnStatus />
-        <Tabs tab={tab} choose={setTab} />
+        <nav aria-label="People and history">
+          <Tabs tab={tab} choose={setTab} />
+        </nav>
         <main class="side-body">
           <div id={`${tab}-panel`} role="tabpanel" aria-labelledby={`${tab}-tab`}>
             {tab === 'people' ? <PeopleList /> : <HistoryList />}
