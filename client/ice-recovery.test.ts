@@ -127,6 +127,16 @@ describe('the recovery of a peer connection', () => {
     expect(told.givenUp).to.equal(1)
   })
 
+  it('is given up where the stack has closed by itself', () => {
+    const { one, told } = recovery()
+    one.agreed()
+    one.changed('closed')
+
+    mock.timers.tick(GIVE_UP_AFTER_MS)
+
+    expect(told).to.deep.equal({ restarts: 0, givenUp: 1 })
+  })
+
   it('does nothing any more once the connection is closed', () => {
     const { one, told } = recovery()
     one.agreed()

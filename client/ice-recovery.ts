@@ -23,6 +23,7 @@ export class IceRecovery {
   #state: RTCPeerConnectionState = 'new'
   #hasSignaling = false
   #agreed = false
+  #over = false
   #restarting: Timer | undefined
   #givingUp: Timer | undefined
 
@@ -33,6 +34,7 @@ export class IceRecovery {
   /** The peer connection has changed its state. */
   changed(state: RTCPeerConnectionState): void {
     this.#state = state
+    // Nobody has asked for a close: a stack that gave up by itself can only be given up.
     if (state === 'connected' || state === 'closed') clearTimeout(this.#restarting)
     else if (state === 'disconnected') this.#restartIn(PATIENCE_MS)
     else if (state === 'failed') this.lookForWay()
@@ -73,12 +75,13 @@ export class IceRecovery {
   }
 
   close(): void {
+    this.#over = true
     this.changed('closed')
   }
 
   /** The time of giving up runs as long as no way is found, over all attempts. */
   #judge(): void {
-    const isInVain = this.#agreed && this.#hasSignaling && this.#state !== 'connected' && this.#state !== 'closed'
+    const isInVain = this.#agreed && this.#hasSignaling && this.#state !== 'connected' && !this.#over
     if (isInVain) {
       this.#givingUp ??= setTimeout(() => this.#options.giveUp(), this.#options.giveUpAfterMs)
     } else {

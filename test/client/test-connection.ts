@@ -8,7 +8,8 @@ export class Ledger {
   readonly channel = new ChannelEnd()
   /** Numbers that the other side said, as they came. */
   readonly received: number[] = []
-  /** Errors of the stack. */
+  /** Of the other side's stack, as they were handed to this one. */
+  candidates = 0
   #said = 0
 
   /** Says the next number, as if the stack had found a candidate. */
@@ -24,7 +25,10 @@ export class Ledger {
   /** Whether a candidate was such a message. */
   takes(candidate: RTCIceCandidateInit | null | undefined): boolean {
     const text = candidate?.candidate ?? ''
-    if (!text.startsWith(NOTE)) return false
+    if (!text.startsWith(NOTE)) {
+      this.candidates += 1
+      return false
+    }
     this.received.push(Number(text.slice(NOTE.length)))
     return true
   }
