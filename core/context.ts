@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Config } from './platform/config.ts'
+import { GroupRedis } from './platform/group-redis.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createDatabase, type Database } from './platform/postgres.ts'
 import { createRedis, type GuardedRedis } from './platform/redis.ts'
@@ -14,8 +15,10 @@ export interface Platform {
   config: Config
   log: Logger
   db: Database
-  /** Commands; fails at once while Redis is away. */
+  /** Commands to this process' own Redis; fails at once while it is away. */
   redis: GuardedRedis
+  /** The same for each group; `redis` is one of them. */
+  groupRedis: GroupRedis
   registry: Registry
   shutdown: Shutdown
 }
@@ -26,11 +29,13 @@ export function createPlatform(config: Config): Platform {
   const registry = new Registry()
   registry.setDefaultLabels({ node: config.nodeName })
   collectDefaultMetrics({ register: registry })
+  const redis = createRedis(config.redis.url, 'commands', log)
   return {
     config,
     log,
     db: createDatabase(config.postgres, `tchat-${config.role}`),
-    redis: createRedis(config.redis.url, 'commands', log),
+    redis,
+    groupRedis: new GroupRedis(config.groups, redis, log),
     registry,
     shutdown: new Shutdown(config.http.shutdownTimeoutMs, log),
   }
@@ -38,6 +43,9 @@ export function createPlatform(config: Config): Platform {
 
 /** Adds the closing of the stores as the last steps; call it after every step that still needs them. */
 export function closePlatformLast(platform: Platform): void {
-  platform.shutdown.add('close redis', () => platform.redis.disconnect())
+  platform.shutdown.add('close redis', () => {
+    platform.groupRedis.disconnect()
+    platform.redis.disconnect()
+  })
   platform.shutdown.add('close postgres', () => platform.db.destroy())
 }

@@ -131,6 +131,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     connections,
     limits: config.signaling,
     corsOrigins: config.http.corsOrigins,
+    groups: config.groups,
     draining: () => drain.started,
     log,
   })

@@ -1,4 +1,5 @@
 /** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
+import { callGroups } from './call-groups.ts'
 import { ConfigError, type Environment, readEnvironment } from './environment.ts'
 import { webhookEndpoints } from './webhook-endpoints.ts'
 
@@ -19,6 +20,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
     throw new ConfigError('NODE_LEASE_SECONDS must be more than NODE_BEAT_SECONDS, or every node counts as dead.')
   const endpoints = webhookEndpoints(e, role === 'worker')
   const giveUpMs = e.WEBHOOK_GIVE_UP_SECONDS * 1000
+  const publicUrl = e.PUBLIC_URL || `http://localhost:${e.PORT}`
+  const groups = callGroups(e, publicUrl, role === 'gateway')
   return {
     role,
     nodeName: e.NODE_NAME || `${role}-${process.pid}`,
@@ -28,8 +31,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       bindAddress: e.BIND_ADDRESS,
       port: role === 'gateway' ? e.GATEWAY_PORT : e.API_PORT,
       metricsPort: env.METRICS_PORT?.trim() ? e.METRICS_PORT : METRICS_PORTS[role],
-      /** Alone decides `signaling_url`; never the request's Host. No trailing slash. */
-      publicUrl: e.PUBLIC_URL || `http://localhost:${e.PORT}`,
+      /** Decides `signaling_url` where there is one group; never the request's Host. No trailing slash. */
+      publicUrl,
       corsOrigins: e.CORS_ORIGINS,
       docsEnabled: e.DOCS_ENABLED,
       shutdownTimeoutMs: e.SHUTDOWN_TIMEOUT_SECONDS * 1000,
@@ -40,7 +43,9 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       /** Longest wait for a connection or a statement before the caller gets SERVICE_UNAVAILABLE. */
       timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
     },
-    redis: { url: e.REDIS_URL, keyPrefix: e.REDIS_KEY_PREFIX },
+    /** A gateway's is that of its group, everybody else's that of the first. */
+    redis: { url: groups.own.redisUrl, keyPrefix: e.REDIS_KEY_PREFIX },
+    groups,
     tokens: tokenConfig(role, e),
     calls: {
       ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
