@@ -2,7 +2,7 @@
 import type { Platform } from '../core/context.ts'
 import { within } from '../core/platform/redis.ts'
 import type { HealthCheck, HealthResponse } from '../core/protocol/http.ts'
-import type { RoomDirectory } from '../core/rooms/room-view.ts'
+import type { GroupRooms } from '../core/rooms/group-rooms.ts'
 
 /** A health page that hangs is worse than one that says "unhealthy". */
 const CHECK_TIMEOUT_MS = 1_000
@@ -13,10 +13,10 @@ export interface HealthReport {
 }
 
 /** Without the database nothing can be promised; without Redis or a gateway calls go on being made and ended. */
-export async function checkHealth({ db, redis }: Platform, rooms: RoomDirectory): Promise<HealthReport> {
+export async function checkHealth({ config, db, groupRedis }: Platform, rooms: GroupRooms): Promise<HealthReport> {
   const [database, redisCheck, webrtc] = await Promise.all([
     measured('Database connection', () => db.raw('SELECT 1')),
-    measured('Redis connection', () => redis.ping()),
+    measured('Redis connection', () => Promise.all(config.groups.all.map(({ name }) => groupRedis.of(name).ping()))),
     checkGateways(rooms),
   ])
   const degraded = redisCheck.status !== 'healthy' || webrtc.status !== 'healthy'
@@ -37,7 +37,7 @@ async function measured(subject: string, probe: () => PromiseLike<unknown>): Pro
 }
 
 /** The ICE configuration was validated when the process started; what may be missing is somebody to relay signaling. */
-async function checkGateways(rooms: RoomDirectory): Promise<HealthCheck> {
+async function checkGateways(rooms: GroupRooms): Promise<HealthCheck> {
   try {
     const count = await within(CHECK_TIMEOUT_MS, rooms.liveNodes())
     if (count > 0) return { status: 'healthy', message: 'WebRTC components are ready' }

@@ -11,6 +11,7 @@ import {
 import type { StoredCall } from '../core/calls/call-store.ts'
 import type { HistoryPage, HistoryQuery } from '../core/calls/history-store.ts'
 import type { Confirmed } from '../core/calls/ring-receipts.ts'
+import type { CallGroups } from '../core/platform/call-groups.ts'
 import type { Presence, PresenceUpdate } from '../core/presence/presence-service.ts'
 import type {
   ActiveCallsResponse,
@@ -31,26 +32,26 @@ import type { ConnectionStatus, ParticipantRole } from '../core/protocol/signali
 import { webhookEventId } from '../core/protocol/webhooks.ts'
 import type { DeadLetterPage } from '../core/webhooks/dead-letters.ts'
 
-/** `publicUrl` comes from the configuration, never from the request's Host: a caller must not steer the callee's token. */
-export function presentInitiated(call: Call, publicUrl: string): InitiateResponse {
+/** `groups` come from the configuration, never from the request's Host: a caller must not steer the callee's token. */
+export function presentInitiated(call: Call, groups: CallGroups): InitiateResponse {
   return {
     call_id: call.id,
     status: 'connecting',
-    signaling_url: signalingUrl(publicUrl, call.id),
+    signaling_url: signalingUrl(groups, call),
     created_at: call.createdAt.toISOString(),
     expires_at: call.ringExpiresAt.toISOString(),
   }
 }
 
 /** Says what was true at the merge alone, so that a replay says the same. */
-export function presentMerged(call: Call, publicUrl: string): MergedResponse {
+export function presentMerged(call: Call, groups: CallGroups): MergedResponse {
   return {
     call_id: call.id,
     status: 'active',
     role: 'callee',
     merged: true,
     call_type: call.type,
-    signaling_url: signalingUrl(publicUrl, call.id),
+    signaling_url: signalingUrl(groups, call),
     created_at: call.createdAt.toISOString(),
   }
 }

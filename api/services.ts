@@ -1,12 +1,15 @@
 /** What the routes work with, built from the platform: the wiring of the API in one place. */
 import { CallEvents } from '../core/calls/call-events.ts'
 import { CallService } from '../core/calls/call-service.ts'
+import { GroupEvents } from '../core/calls/group-events.ts'
 import type { Platform } from '../core/context.ts'
 import { DemoUsers } from '../core/demo/demo-users.ts'
 import { createTokenVerifier, type TokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
+import { GroupPresence } from '../core/presence/group-presence.ts'
 import { PresenceService } from '../core/presence/presence-service.ts'
 import { PresenceStore } from '../core/presence/presence-store.ts'
+import { GroupRooms } from '../core/rooms/group-rooms.ts'
 import { RoomDirectory } from '../core/rooms/room-view.ts'
 import { DeadLetters } from '../core/webhooks/dead-letters.ts'
 import { ApiMetrics } from './api-metrics.ts'
@@ -15,7 +18,7 @@ export interface ApiServices {
   platform: Platform
   tokens: TokenVerifier
   calls: CallService
-  rooms: RoomDirectory
+  rooms: GroupRooms
   presence: PresenceService
   deadLetters: DeadLetters
   demoUsers: DemoUsers
@@ -24,15 +27,19 @@ export interface ApiServices {
 
 /** Builds everything and waits for nothing: the API starts, and answers 503, while its stores are away. */
 export function createServices(platform: Platform): ApiServices {
-  const { config, db, redis, log, registry } = platform
-  const rooms = new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs)
+  const { config, db, groupRedis, log, registry } = platform
+  const { groups } = config
+  const { keyPrefix } = config.redis
+  const { leaseMs } = config.nodes
+  const rooms = new GroupRooms(groups, (name) => new RoomDirectory(groupRedis.of(name), keyPrefix, leaseMs))
   return {
     platform,
     tokens: createTokenVerifier(config.tokens),
     calls: new CallService({
       db,
-      config: { ...config.calls, publicUrl: config.http.publicUrl },
-      events: new CallEvents(redis, config.redis.keyPrefix),
+      config: config.calls,
+      groups,
+      events: new GroupEvents(groups, (name) => new CallEvents(groupRedis.of(name), keyPrefix)),
       rooms,
       log,
       registry,
@@ -40,7 +47,9 @@ export function createServices(platform: Platform): ApiServices {
     rooms,
     presence: new PresenceService({
       store: new PresenceStore(db),
-      connections: new Connections(redis, config.redis.keyPrefix, config.nodes.leaseMs),
+      connections: new GroupPresence(
+        groups.all.map(({ name }) => new Connections(groupRedis.of(name), keyPrefix, leaseMs)),
+      ),
       onlineAfterPutMs: config.presence.onlineAfterPutMs,
       log,
     }),

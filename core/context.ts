@@ -5,6 +5,7 @@
 import { Registry } from 'prom-client'
 import type { Config } from './platform/config.ts'
 import { ConfigError } from './platform/environment.ts'
+import { GroupRedis } from './platform/group-redis.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createDatabase, type Database } from './platform/postgres.ts'
 import { observePostgres } from './platform/postgres-metrics.ts'
@@ -19,8 +20,10 @@ export interface Platform {
   config: Config
   log: Logger
   db: Database
-  /** Commands; fails at once while Redis is away. */
+  /** Commands to this process' own Redis; fails at once while it is away. */
   redis: GuardedRedis
+  /** The same for each group; `redis` is one of them. */
+  groupRedis: GroupRedis
   registry: Registry
   /** Takes the further connections that a process opens to Redis. */
   redisMetrics: RedisMetrics
@@ -36,11 +39,16 @@ export function createPlatform(config: Config): Platform {
   const db = createDatabase(config.postgres, `tchat-${config.role}`)
   observePostgres(registry, db)
   const redisMetrics = new RedisMetrics(registry)
+  const redis = redisMetrics.watch('commands', createRedis(config.redis, 'commands', log))
+  const groupRedis = new GroupRedis(config.groups, redis, ({ name, redisUrl }) =>
+    redisMetrics.watch(`commands_${name}`, createRedis({ url: redisUrl, ca: config.redis.ca }, 'commands', log)),
+  )
   return {
     config,
     log,
     db,
-    redis: redisMetrics.watch('commands', createRedis(config.redis, 'commands', log)),
+    redis,
+    groupRedis,
     registry,
     redisMetrics,
     shutdown: new Shutdown(config.http.shutdownTimeoutMs, log),
@@ -68,6 +76,9 @@ export async function checkStores({ config, db, redis }: Platform): Promise<void
 
 /** Adds the closing of the stores as the last steps; call it after every step that still needs them. */
 export function closePlatformLast(platform: Platform): void {
-  platform.shutdown.add('close redis', () => platform.redis.disconnect())
+  platform.shutdown.add('close redis', () => {
+    platform.groupRedis.disconnect()
+    platform.redis.disconnect()
+  })
   platform.shutdown.add('close postgres', () => platform.db.destroy())
 }

@@ -3,12 +3,14 @@
  * token, ids, call, participant, state, and the number of connections last.
  */
 import { randomBytes } from 'node:crypto'
+import type { CallGroups } from '../core/platform/call-groups.ts'
 import type { Logger } from '../core/platform/logger.ts'
 import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core/platform/tokens.ts'
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 import { AdmissionGate, type GateCounts } from './admission-gate.ts'
+import { assertCallHere, assertChannelsHere } from './elsewhere.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
@@ -39,6 +41,7 @@ interface HandshakeDeps {
   connections: Connections
   limits: { callConnectionsPerUser: number; userChannelsPerUser: number; handshakesAtOnce: number }
   corsOrigins: string[]
+  groups: CallGroups
   draining(): boolean
   metrics: Pick<GatewayMetrics, 'handshakeSeconds'>
   log: Logger
@@ -101,6 +104,7 @@ export class Handshakes {
     if (request.hasLeft()) throw new AppError('SERVICE_UNAVAILABLE', 'The client has gone')
     const identity = await this.#deps.tokens.verify(request.token)
     this.#checkOrigin(request.origin)
+    if (request.callId === undefined) assertChannelsHere(this.#deps.groups)
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
     const device = identity.deviceId ?? readDevice(request.device)
     this.#opened += 1
@@ -125,6 +129,7 @@ export class Handshakes {
     if (call === undefined) throw new AppError('CALL_NOT_FOUND')
     if (call.sideOf(identity.userId) === undefined)
       throw new AppError('FORBIDDEN', 'Only the participants of a call may connect to it')
+    assertCallHere(this.#deps.groups, call)
     if (call.over) throw new AppError('CALL_ALREADY_ENDED')
     return call
   }

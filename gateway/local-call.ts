@@ -10,6 +10,8 @@ export class LocalCall {
   readonly id: string
   readonly callerId: string
   readonly calleeId: string
+  /** As its row has it; undefined where the call was read from its room, which is in this node's group. */
+  readonly group: string | null | undefined
   /** For metrics alone. */
   readonly type: CallType | 'unknown'
   /** The newest state known here, as every connection is told it. */
@@ -28,9 +30,11 @@ export class LocalCall {
       this.callerId = call.callerId
       this.calleeId = call.calleeId
       this.type = call.type
+      this.group = call.group
       this.status = statusMessage(call)
     } else {
       this.id = call.status.call_id
+      this.group = undefined
       this.callerId = call.caller_id
       this.calleeId = call.callee_id
       // A label must be one of few: what somebody else wrote to Redis is none.

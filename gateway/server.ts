@@ -130,6 +130,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     connections,
     limits: config.signaling,
     corsOrigins: config.http.corsOrigins,
+    groups: config.groups,
     draining: () => drain.started,
     metrics,
     log,

@@ -8,6 +8,7 @@ import * as ringState from './0005-ring-state.ts'
 import * as keptMerges from './0006-kept-merges.ts'
 import * as webhookDeliveries from './0010-webhook-deliveries.ts'
 import * as callJournal from './0020-call-journal.ts'
+import * as callGroups from './0021-call-groups.ts'
 import * as demoUsers from './0080-demo-users.ts'
 
 /** In order, and only ever added to: a name that has run somewhere must not change. */
@@ -19,6 +20,7 @@ const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
   { name: '0006-kept-merges', ...keptMerges },
   { name: '0010-webhook-deliveries', ...webhookDeliveries },
   { name: '0020-call-journal', ...callJournal },
+  { name: '0021-call-groups', ...callGroups },
   { name: '0080-demo-users', ...demoUsers },
 ]
 

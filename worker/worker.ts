@@ -1,12 +1,16 @@
 /** All sweeps of one worker process, wired. Any number of workers may run: they share the work row by row. */
 import { Gauge, type Registry } from 'prom-client'
+import type { RoomView } from '../core/calls/call-deadlines.ts'
 import { CallEvents } from '../core/calls/call-events.ts'
 import { CallService } from '../core/calls/call-service.ts'
+import { GroupEvents } from '../core/calls/group-events.ts'
+import { type GroupScope, scopeOf } from '../core/calls/group-scope.ts'
 import type { Platform } from '../core/context.ts'
+import { type CallGroup, groupNamed } from '../core/platform/call-groups.ts'
 import { RoomKeeper } from '../core/rooms/room-keeper.ts'
 import { RoomDirectory } from '../core/rooms/room-view.ts'
 import { Contact, storeProbes } from './contact.ts'
-import { Sweeper } from './sweeper.ts'
+import { type Sweep, Sweeper } from './sweeper.ts'
 import { abandonedCalls } from './sweeps/abandoned-calls.ts'
 import { deadNodes } from './sweeps/dead-nodes.ts'
 import { leftoverEvents } from './sweeps/leftover-events.ts'
@@ -28,32 +32,42 @@ export interface Worker {
 
 /** Starts nothing and connects to nothing yet; the stores may be away. */
 export function createWorker(platform: Platform): Worker {
-  const { config, db, redis, log, registry } = platform
+  const { config, db, groupRedis, log, registry } = platform
+  const { groups } = config
   const { keyPrefix } = config.redis
-  const { leaseMs } = config.nodes
   const { sweepIntervalMs } = config.worker
-  const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
-  observeContact(registry, contact)
+  // Each group has its own contact: where one Redis is away, the calls of the others are judged as ever.
+  const watches = new Map(groups.all.map((group) => [group.name, watchGroup(platform, group)]))
+  observeContact(registry, () => [...watches.values()].every(({ contact }) => contact.isUnbroken))
   const calls = new CallService({
     db,
-    config: { ...config.calls, publicUrl: config.http.publicUrl },
-    events: new CallEvents(redis, keyPrefix),
-    rooms: contact.guard(new RoomDirectory(redis, keyPrefix, leaseMs)),
+    config: config.calls,
+    groups,
+    events: new GroupEvents(groups, (name) => new CallEvents(groupRedis.of(name), keyPrefix)),
+    rooms: {
+      async hasConnectedPeer(callIds, group) {
+        const watch = watches.get(groupNamed(groups, group).name)
+        if (watch === undefined) throw new Error('No such group')
+        return watch.rooms.hasConnectedPeer(callIds, group)
+      },
+    },
     log,
     registry,
   })
-  const keeper = new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs: config.signaling.reconnectGraceMs })
   const couriers = new Couriers(platform)
+  const sweepsOf = ({ contact, keeper, scope }: GroupWatch): Sweep[] => [
+    { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
+    abandonedCalls(calls, contact, sweepIntervalMs, scope),
+    deadNodes(keeper, calls, contact, sweepIntervalMs),
+    reconnectGraces(keeper, sweepIntervalMs),
+    rollCall(calls, contact, scope),
+    leftoverEvents(calls, scope),
+  ]
   const sweeper = new Sweeper(
     [
-      { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
+      ...[...watches.values()].flatMap(sweepsOf),
       unansweredCalls(calls, sweepIntervalMs),
       unreachableCallees(calls, sweepIntervalMs),
-      abandonedCalls(calls, contact, sweepIntervalMs),
-      deadNodes(keeper, calls, contact, sweepIntervalMs),
-      reconnectGraces(keeper, sweepIntervalMs),
-      rollCall(calls, contact),
-      leftoverEvents(calls),
       upkeep(calls),
       liveCalls(calls),
       ...webhookUpkeep(couriers, config),
@@ -76,13 +90,35 @@ export function createWorker(platform: Platform): Worker {
   }
 }
 
-function observeContact(registry: Registry, contact: Contact): void {
+function observeContact(registry: Registry, isUnbroken: () => boolean): void {
   new Gauge({
     name: 'worker_contact_unbroken',
-    help: 'Whether this worker has been in contact with both stores for a whole lease, and may judge: 1 or 0.',
+    help: 'Whether this worker has been in contact with all stores for a whole lease, and may judge: 1 or 0.',
     registers: [registry],
     collect() {
-      this.set(contact.isUnbroken ? 1 : 0)
+      this.set(isUnbroken() ? 1 : 0)
     },
   })
+}
+
+/** What a worker has for one group. */
+interface GroupWatch {
+  contact: Contact
+  keeper: RoomKeeper
+  rooms: RoomView
+  scope: GroupScope | undefined
+}
+
+function watchGroup({ config, db, groupRedis }: Platform, group: CallGroup): GroupWatch {
+  const redis = groupRedis.of(group.name)
+  const { keyPrefix } = config.redis
+  const { leaseMs } = config.nodes
+  const { reconnectGraceMs } = config.signaling
+  const contact = new Contact(storeProbes(db, redis, keyPrefix, leaseMs), leaseMs)
+  return {
+    contact,
+    keeper: new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs }),
+    rooms: contact.guard(new RoomDirectory(redis, keyPrefix, leaseMs)),
+    scope: scopeOf(config.groups, group),
+  }
 }

@@ -35,7 +35,7 @@ import type { ApiServices } from '../services.ts'
 export function callRoutes(services: ApiServices, guards: Guards): Router {
   const { calls, rooms, presence } = services
   const { authenticate, readBody, readOptionalBody, limit } = guards
-  const { publicUrl } = services.platform.config.http
+  const { groups } = services.platform.config
   const { requireOnlineCallee } = services.platform.config.calls
 
   const replayInitiate: RequestHandler = async (request, response, next) => {
@@ -58,8 +58,8 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
   function sendInitiated(request: Request, response: Response, { call, merged, replayed }: Initiated): void {
     contextOf(request).callId = call.id
     if (replayed) response.set('Idempotent-Replayed', 'true')
-    if (merged) response.status(200).json(presentMerged(call, publicUrl))
-    else response.status(201).json(presentInitiated(call, publicUrl))
+    if (merged) response.status(200).json(presentMerged(call, groups))
+    else response.status(201).json(presentInitiated(call, groups))
   }
 
   /** Who has just called the caller is there, whatever his presence says. */
@@ -94,7 +94,7 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     const identity = identityOf(request)
     if (!identity.manages && roleOf(call, identity.userId) === undefined)
       throw new AppError('FORBIDDEN', 'Only participants can see a call')
-    const connections = await rooms.connectionStatuses(call.id).catch(() => undefined)
+    const connections = await rooms.connectionStatuses(call.id, call.group).catch(() => undefined)
     response.json(presentStatus(call, connections, new Date()))
   }
 

@@ -1,14 +1,14 @@
 /** `callctl connections` */
+import type { Call } from '../../core/calls/call.ts'
 import { CallStore } from '../../core/calls/call-store.ts'
 import { withRetries } from '../../core/calls/database-retry.ts'
 import { ConnectionDirectory, type ConnectionRow } from '../../core/presence/connection-directory.ts'
 import { AppError } from '../../core/protocol/errors.ts'
-import { NodeDirectory } from '../../core/rooms/node-directory.ts'
 import { RoomDirectory } from '../../core/rooms/room-view.ts'
 import { noPositional, readNumber, readText, readUuid } from '../arguments.ts'
 import { type Command, type Input, UsageError } from '../command.ts'
 import { findNode } from '../find-node.ts'
-import type { Stores } from '../stores.ts'
+import type { OpenGroup, Stores } from '../stores.ts'
 import { table } from '../table.ts'
 
 /** A connection, and whether it has a seat in the room of its call; null for a user channel. */
@@ -46,31 +46,35 @@ async function readConnections(input: Input, stores: Stores): Promise<SeenConnec
     if (found === undefined) throw new AppError('CALL_NOT_FOUND')
     return connectionsOfCall(stores, found)
   }
-  const { config } = stores
-  const redis = await stores.redis()
-  const directory = new ConnectionDirectory(redis, config.redis.keyPrefix)
-  if (user !== undefined) return withSeats(stores, await directory.ofUsers([readUuid(user, '--user')]))
-  const nodes = new NodeDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs)
-  const { nodeId } = await findNode(nodes, node ?? '')
-  return withSeats(stores, await directory.ofNode(nodeId))
+  if (node !== undefined) {
+    const { nodeId, group } = await findNode(stores, node)
+    return withSeats(stores, group, await directoryOf(stores, group).ofNode(nodeId))
+  }
+  const userId = readUuid(user, '--user')
+  const groups = await stores.groups()
+  const rows = await Promise.all(
+    groups.map(async (group) => withSeats(stores, group, await directoryOf(stores, group).ofUsers([userId]))),
+  )
+  return rows.flat()
 }
 
-/** @throws StoreAway */
+/** @throws StoreAway where the Redis of the call's group does not answer */
 export async function connectionsOfCall(
   stores: Stores,
-  call: { id: string; callerId: string; calleeId: string },
+  call: Pick<Call, 'id' | 'group' | 'callerId' | 'calleeId'>,
 ): Promise<SeenConnection[]> {
-  const directory = new ConnectionDirectory(await stores.redis(), stores.config.redis.keyPrefix)
-  const rows = await directory.ofUsers([call.callerId, call.calleeId])
-  return withSeats(
-    stores,
-    rows.filter(({ callId }) => callId === call.id),
-  )
+  const group = await stores.groupOf(call.group)
+  const rows = await directoryOf(stores, group).ofUsers([call.callerId, call.calleeId])
+  const own = rows.filter(({ callId }) => callId === call.id)
+  return withSeats(stores, group, own)
 }
 
-async function withSeats(stores: Stores, rows: ConnectionRow[]): Promise<SeenConnection[]> {
-  const { config } = stores
-  const rooms = new RoomDirectory(await stores.redis(), config.redis.keyPrefix, config.nodes.leaseMs)
+function directoryOf({ config }: Stores, { redis }: OpenGroup): ConnectionDirectory {
+  return new ConnectionDirectory(redis, config.redis.keyPrefix)
+}
+
+async function withSeats({ config }: Stores, { redis }: OpenGroup, rows: ConnectionRow[]): Promise<SeenConnection[]> {
+  const rooms = new RoomDirectory(redis, config.redis.keyPrefix, config.nodes.leaseMs)
   const seated = await rooms.seatedConnections(new Set(rows.flatMap(({ callId }) => (callId === '' ? [] : [callId]))))
   return rows.map((row) => ({ ...row, joined: row.kind === 'call' ? seated.has(row.connectionId) : null }))
 }

@@ -1,9 +1,9 @@
 /** `callctl drain` */
 import { setTimeout as pause } from 'node:timers/promises'
-import { NodeDirectory, type NodeRow } from '../../core/rooms/node-directory.ts'
+import type { NodeDirectory, NodeRow } from '../../core/rooms/node-directory.ts'
 import { onlyPositional, readNumber } from '../arguments.ts'
 import { type Command, Refusal } from '../command.ts'
-import { findNode } from '../find-node.ts'
+import { directoryOf, findNode } from '../find-node.ts'
 import { stateOf } from './nodes.ts'
 
 /** A node tells how it is with each beat, every 2 s. */
@@ -25,9 +25,8 @@ export const drain: Command = {
   async run(input, stores) {
     const name = onlyPositional(input, 'node')
     const timeoutSeconds = readNumber(input, 'timeout', { min: 1, max: 3600, fallback: 60 })
-    const { config } = stores
-    const directory = new NodeDirectory(await stores.redis(), config.redis.keyPrefix, config.nodes.leaseMs)
-    const node = await findNode(directory, name)
+    const node = await findNode(stores, name)
+    const directory = directoryOf(node.group, stores)
     if (!node.isLive) throw new Refusal(`${node.nodeId} is dead; a worker buries it`)
     const exits = input.values.exit === true
     await directory.askToDrain(node.nodeId, exits ? 'exit' : 'stay')

@@ -28,8 +28,10 @@ export const end: Command = {
     const note = readText(input, 'note')
     if (note !== undefined && note.length > NOTE_MAX)
       throw new UsageError(`--note takes ${NOTE_MAX} characters at most`)
-    const isTold = (await stores.redisOrNone()) !== undefined
-    const call = await stores.calls().endByOperator(callId, { reason, role: role ?? 'caller', note })
+    const calls = stores.calls()
+    const { group } = await calls.require(callId)
+    const isTold = (await stores.groupOrNone(group)) !== undefined
+    const call = await calls.endByOperator(callId, { reason, role: role ?? 'caller', note })
     const endedAt = call.endedAt ?? new Date()
     const talked = durationSeconds(call, endedAt)
     const later = isTold ? '' : '\nRedis is away: a worker tells the users when it is back.'

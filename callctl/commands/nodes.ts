@@ -1,7 +1,8 @@
 /** `callctl nodes` */
-import { NodeDirectory, type NodeRow } from '../../core/rooms/node-directory.ts'
+import type { NodeRow } from '../../core/rooms/node-directory.ts'
 import { noPositional } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { type FoundNode, listNodes } from '../find-node.ts'
 import { duration, table } from '../table.ts'
 
 export const nodes: Command = {
@@ -12,10 +13,11 @@ export const nodes: Command = {
   options: {},
   async run(input, stores) {
     noPositional(input)
-    const { config } = stores
-    const rows = await new NodeDirectory(await stores.redis(), config.redis.keyPrefix, config.nodes.leaseMs).list()
-    const text = rows.length === 0 ? 'no gateway beats' : table(rows, COLUMNS)
-    return { json: { nodes: rows.map(presentNode) }, text }
+    const rows = await listNodes(stores)
+    const columns = stores.config.groups.all.length === 1 ? COLUMNS : [GROUP, ...COLUMNS]
+    const away = stores.away.map((name) => `\nthe Redis of group ${name} cannot be reached: its nodes are not shown`)
+    const text = (rows.length === 0 ? 'no gateway beats' : table(rows, columns)) + away.join('')
+    return { json: { nodes: rows.map(presentNode), unreachable_groups: stores.away }, text }
   },
 }
 
@@ -24,20 +26,22 @@ export function stateOf({ isLive, about }: NodeRow): string {
   return isLive ? (about?.state ?? 'unknown') : 'dead'
 }
 
+const GROUP = { title: 'GROUP', value: (row: FoundNode) => row.group.name }
 const COLUMNS = [
-  { title: 'NODE', value: (row: NodeRow) => row.nodeId },
+  { title: 'NODE', value: (row: FoundNode) => row.nodeId },
   { title: 'STATE', value: stateOf },
-  { title: 'LAST BEAT', value: (row: NodeRow) => `${duration(row.beatAgeMs / 1000)} ago` },
-  { title: 'UP', value: (row: NodeRow) => row.about && duration(row.about.uptimeSeconds) },
-  { title: 'CALL CONNECTIONS', value: (row: NodeRow) => row.about?.callConnections },
-  { title: 'USER CHANNELS', value: (row: NodeRow) => row.about?.userChannels },
-  { title: 'VERSION', value: (row: NodeRow) => row.about?.version },
+  { title: 'LAST BEAT', value: (row: FoundNode) => `${duration(row.beatAgeMs / 1000)} ago` },
+  { title: 'UP', value: (row: FoundNode) => row.about && duration(row.about.uptimeSeconds) },
+  { title: 'CALL CONNECTIONS', value: (row: FoundNode) => row.about?.callConnections },
+  { title: 'USER CHANNELS', value: (row: FoundNode) => row.about?.userChannels },
+  { title: 'VERSION', value: (row: FoundNode) => row.about?.version },
 ]
 
-function presentNode(row: NodeRow) {
-  const { nodeId, isLive, beatAgeMs, about } = row
+function presentNode(row: FoundNode) {
+  const { group, nodeId, isLive, beatAgeMs, about } = row
   return {
     node_id: nodeId,
+    group: group.name,
     state: stateOf(row),
     live: isLive,
     beat_age_ms: beatAgeMs,

@@ -20,7 +20,7 @@ export const timeline: Command = {
     const told = await readTimeline(stores.db, callId)
     const story = presentTimeline(told)
     if (told.call.endedAt !== null) return { json: { ...story, connections: null }, text: textOf(story) }
-    if ((await stores.redisOrNone()) === undefined) {
+    if ((await stores.groupOrNone(told.call.group)) === undefined) {
       const text = `${textOf(story)}\n\nRedis is away: who is connected now is not known.`
       return { json: { ...story, connections: null }, text }
     }

@@ -10,11 +10,12 @@ import { type CallEvent, nextState } from './call-state.ts'
 import type { CallStore, StoredCall } from './call-store.ts'
 import type { CallTransitions, Change, Ending, Pick } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
+import type { GroupScope } from './group-scope.ts'
 
 /** What calls need to know of rooms. Rejects while Redis is away. */
 export interface RoomView {
-  /** For each call whether any peer, of either side and on any node, is connected to its room. */
-  hasConnectedPeer(callIds: string[]): Promise<Map<string, boolean>>
+  /** For each of these calls of one group whether any peer, of either side and on any node, is connected to its room. */
+  hasConnectedPeer(callIds: string[], group: string | null): Promise<Map<string, boolean>>
 }
 
 interface Dependencies {
@@ -42,7 +43,7 @@ export class CallDeadlines {
       const [ended] = await this.#finish('connecting', 'timeout', { id: call.id, due: true })
       return ended !== undefined || this.#isOver(call.id)
     }
-    const connected = await this.#deps.rooms.hasConnectedPeer([call.id]).catch(() => undefined)
+    const connected = await this.#deps.rooms.hasConnectedPeer([call.id], call.group).catch(() => undefined)
     if (connected?.get(call.id) !== false) return false
     const ended = await this.#endAbandoned({ id: call.id })
     return ended > 0 || this.#isOver(call.id)
@@ -58,11 +59,11 @@ export class CallDeadlines {
    * or marked as joined. Call it only after unbroken contact with both stores: see the worker's contact.
    * @throws where the rooms cannot be asked
    */
-  async judgeAbandoned(limit: number): Promise<number> {
+  async judgeAbandoned(limit: number, scope?: GroupScope): Promise<number> {
     const { store, rooms } = this.#deps
-    const suspects = await withRetries(() => store.findAbandoned(limit), { repeatable: true })
+    const suspects = await withRetries(() => store.findAbandoned(limit, scope), { repeatable: true })
     if (suspects.length === 0) return 0
-    const connected = await rooms.hasConnectedPeer(suspects)
+    const connected = await rooms.hasConnectedPeer(suspects, scope?.name ?? null)
     const present = suspects.filter((id) => connected.get(id) === true)
     if (present.length > 0) await withRetries(() => store.markJoined(present), { repeatable: true })
     const absent = suspects.filter((id) => connected.get(id) === false)
@@ -76,11 +77,14 @@ export class CallDeadlines {
    * @returns the id to go on after, or undefined at the end
    * @throws where the rooms cannot be asked
    */
-  async rollCall(afterId: string | undefined, limit: number): Promise<string | undefined> {
+  async rollCall(afterId: string | undefined, limit: number, scope?: GroupScope): Promise<string | undefined> {
     const { store, rooms } = this.#deps
-    const calls = await withRetries(() => store.findActive(afterId, limit), { repeatable: true })
+    const calls = await withRetries(() => store.findActive(afterId, limit, scope), { repeatable: true })
     if (calls.length === 0) return undefined
-    const connected = await rooms.hasConnectedPeer(calls.map((call) => call.id))
+    const connected = await rooms.hasConnectedPeer(
+      calls.map((call) => call.id),
+      scope?.name ?? null,
+    )
     const joined = calls.filter((call) => connected.get(call.id) === true && !isMarkedPresent(call))
     const gone = calls.filter((call) => connected.get(call.id) === false && isMarkedPresent(call))
     if (joined.length > 0)

@@ -3,6 +3,7 @@
  * key, or, where both users call each other and the later one asks for it, taken as the answer to the earlier call.
  */
 import { randomUUID } from 'node:crypto'
+import type { CallGroups } from '../platform/call-groups.ts'
 import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { CallType } from '../protocol/signaling.ts'
@@ -11,6 +12,7 @@ import type { CallDeadlines } from './call-deadlines.ts'
 import type { CallStore, StoredCall } from './call-store.ts'
 import type { CallTransitions, Change, NewCall } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
+import { chooseGroup } from './group-choice.ts'
 import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
 
 /** Lost races before an initiate gives up; each means that another request has just changed the very same calls. */
@@ -35,6 +37,7 @@ export interface Initiated {
 
 interface Dependencies {
   db: Database
+  groups: CallGroups
   store: CallStore
   keys: IdempotencyStore
   transitions: CallTransitions
@@ -45,9 +48,12 @@ interface Dependencies {
 
 export class CallInitiation {
   readonly #deps: Dependencies
+  /** Names of the groups that take new calls. */
+  readonly #open: string[]
 
   constructor(deps: Dependencies) {
     this.#deps = deps
+    this.#open = deps.groups.all.flatMap(({ name, isOpen }) => (isOpen ? [name] : []))
   }
 
   /**
@@ -70,7 +76,9 @@ export class CallInitiation {
   /** See {@link CallService.initiate}. */
   async initiate(command: InitiateCommand): Promise<Initiated> {
     const { callerId, calleeId, idempotency } = command
-    const wanted: NewCall = { id: randomUUID(), callerId, calleeId, type: command.type, idempotency }
+    const id = randomUUID()
+    const group = chooseGroup(id, this.#open)
+    const wanted: NewCall = { id, group, callerId, calleeId, type: command.type, idempotency }
     let blockers: StoredCall[] = []
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       // Repeating is safe: if the first attempt was committed after all, the second finds its id below.

@@ -1,4 +1,5 @@
 /** What the gateways are told of a call, made from the call itself. Pure. */
+import type { CallGroups } from '../platform/call-groups.ts'
 import type { CallChanged, CallRinging, ClusterEvents } from '../protocol/cluster-events.ts'
 import { type Call, changedAt, ringStateOf, signalingUrl } from './call.ts'
 
@@ -24,7 +25,7 @@ export function callChanged(call: Call): CallChanged {
 }
 
 /** The ring of a call. `now` is Postgres' clock when the call was found to ring; its creation where it is new. */
-export function callRinging(call: Call, publicUrl: string, now: Date = call.createdAt): CallRinging {
+export function callRinging(call: Call, groups: CallGroups, now: Date = call.createdAt): CallRinging {
   return {
     callee_id: call.calleeId,
     message: {
@@ -35,7 +36,7 @@ export function callRinging(call: Call, publicUrl: string, now: Date = call.crea
       created_at: call.createdAt.toISOString(),
       expires_at: call.ringExpiresAt.toISOString(),
       server_time: now.toISOString(),
-      signaling_url: signalingUrl(publicUrl, call.id),
+      signaling_url: signalingUrl(groups, call),
     },
   }
 }

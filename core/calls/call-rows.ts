@@ -11,6 +11,8 @@ export interface CallRow {
   id: string
   status: CallStatus
   call_type: CallType
+  /** Absent in a row that an older version has put into the outbox. */
+  call_group?: string | null
   caller_id: string
   callee_id: string
   created_at: Time
@@ -31,6 +33,7 @@ export function callFromRow(row: CallRow): Call {
     id: row.id,
     status: row.status,
     type: row.call_type,
+    group: row.call_group ?? null,
     callerId: row.caller_id,
     calleeId: row.callee_id,
     createdAt: new Date(row.created_at),

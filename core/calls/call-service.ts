@@ -3,6 +3,7 @@
  * winner among any number of processes, and whoever loses reads again and answers with the contract's code.
  */
 import type { Registry } from 'prom-client'
+import type { CallGroups } from '../platform/call-groups.ts'
 import type { Config } from '../platform/config.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
@@ -12,13 +13,13 @@ import type { ParticipantRole } from '../protocol/signaling.ts'
 import { Announcements } from './announcements.ts'
 import { type Call, isLive, roleOf } from './call.ts'
 import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
-import type { CallEvents } from './call-events.ts'
 import { CallInitiation, type InitiateCommand, type Initiated } from './call-initiation.ts'
 import { CallJournal } from './call-journal.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { CallStore, type StoredCall } from './call-store.ts'
 import { CallTransitions } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
+import type { EventPublisher } from './group-events.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
 import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
 import { Outbox } from './outbox.ts'
@@ -29,8 +30,9 @@ const ATTEMPTS = 5
 
 export interface CallServiceDeps {
   db: Database
-  config: Config['calls'] & { publicUrl: string }
-  events: CallEvents
+  config: Config['calls']
+  groups: CallGroups
+  events: EventPublisher
   rooms: RoomView
   log: Logger
   registry: Registry
@@ -53,7 +55,7 @@ export class CallService {
   readonly #transitions: CallTransitions
   readonly #initiation: CallInitiation
 
-  constructor({ db, config, events, rooms, log, registry }: CallServiceDeps) {
+  constructor({ db, config, groups, events, rooms, log, registry }: CallServiceDeps) {
     this.#db = db
     this.#metrics = new CallMetrics(registry)
     this.journal = new CallJournal({ db, retentionMs: config.outboxRetentionMs, log, registry })
@@ -63,7 +65,7 @@ export class CallService {
     this.outbox = new Outbox({
       db,
       events,
-      publicUrl: config.publicUrl,
+      groups,
       retentionMs: config.outboxRetentionMs,
       metrics: this.#metrics,
       log,
@@ -77,7 +79,7 @@ export class CallService {
       onEnded: (from, change) => announce.transitioned(from, change),
     })
     const { deadlines } = this
-    const shared = { db, store: this.#store, deadlines }
+    const shared = { db, groups, store: this.#store, deadlines }
     this.rings = new RingReceipts({
       ...shared,
       config,

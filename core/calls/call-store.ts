@@ -4,6 +4,7 @@ import type { Database } from '../platform/postgres.ts'
 import type { Call } from './call.ts'
 import { type CallRow, callFromRow } from './call-rows.ts'
 import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
+import { type GroupScope, inScope } from './group-scope.ts'
 
 export interface StoredCall extends Call {
   /** Its deadline has passed and it may be judged within a request. */
@@ -93,11 +94,12 @@ export class CallStore {
   }
 
   /** Active calls whose setup or lost-peers limit has passed, the longest overdue first. */
-  async findAbandoned(limit: number): Promise<string[]> {
+  async findAbandoned(limit: number, scope?: GroupScope): Promise<string[]> {
+    const { sql, bindings } = inScope('call_group', scope)
     const { rows } = await this.#db.raw<{ rows: { id: string }[] }>(
-      `SELECT id FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp()
+      `SELECT id FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp() ${sql}
        ORDER BY deadline_at LIMIT :limit`,
-      { limit },
+      { limit, ...bindings },
     )
     return rows.map((row) => row.id)
   }
@@ -120,10 +122,11 @@ export class CallStore {
   }
 
   /** A page of all active calls in the order of their ids, after `afterId`. */
-  async findActive(afterId: string | undefined, limit: number): Promise<Call[]> {
+  async findActive(afterId: string | undefined, limit: number, scope?: GroupScope): Promise<Call[]> {
+    const { sql, bindings } = inScope('call_group', scope)
     const { rows } = await this.#db.raw<{ rows: CallRow[] }>(
-      `SELECT * FROM calls WHERE status = 'active' AND id > :afterId ORDER BY id LIMIT :limit`,
-      { afterId: afterId ?? '00000000-0000-0000-0000-000000000000', limit },
+      `SELECT * FROM calls WHERE status = 'active' AND id > :afterId ${sql} ORDER BY id LIMIT :limit`,
+      { afterId: afterId ?? '00000000-0000-0000-0000-000000000000', limit, ...bindings },
     )
     return rows.map(callFromRow)
   }

@@ -22,6 +22,8 @@ export interface Change {
 
 export interface NewCall {
   id: string
+  /** In which it is to live. */
+  group: string
   callerId: string
   calleeId: string
   type: CallType
@@ -86,7 +88,10 @@ export class CallTransitions {
     }
   }
 
-  async #createIn(trx: Knex.Transaction, { id, callerId, calleeId, type, idempotency }: NewCall): Promise<Change> {
+  async #createIn(
+    trx: Knex.Transaction,
+    { id, group, callerId, calleeId, type, idempotency }: NewCall,
+  ): Promise<Change> {
     if (idempotency !== undefined && !(await this.#keys.claim(trx, idempotency, { callId: id, merged: false })))
       throw new Refused('known')
     // In the order of user ids by one statement: A calling B and B calling A wait for each other in one direction only.
@@ -104,11 +109,11 @@ export class CallTransitions {
     const { rows } = await trx.raw<{ rows: ChangeRow[] }>(
       `WITH ${CLOCK}, moved AS (
          INSERT INTO calls (id, status, call_type, caller_id, callee_id, created_at, ring_expires_at, deadline_at,
-                            receipt_due_at)
+                            receipt_due_at, call_group)
          SELECT CAST(:id AS uuid), 'connecting', :type, CAST(:callerId AS uuid), CAST(:calleeId AS uuid),
-                at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')} FROM clock
+                at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')}, :group FROM clock
          RETURNING *), ${this.#webhooks.tell("'call.initiated'")} ${TOLD('call-ringing')}`,
-      { id, type, callerId, calleeId, ...this.#limits, ...this.#webhooks.bindings },
+      { id, group, type, callerId, calleeId, ...this.#limits, ...this.#webhooks.bindings },
     )
     return onlyChange(rows)
   }

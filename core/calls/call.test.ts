@@ -7,6 +7,7 @@ const call: Call = {
   id: '00000000-0000-4000-8000-000000000001',
   status: 'ended',
   type: 'voice',
+  group: null,
   callerId: 'caller',
   calleeId: 'callee',
   createdAt: at(0),
@@ -54,7 +55,12 @@ describe('a call', () => {
   })
 
   it('has its signaling at the public origin', () => {
-    expect(signalingUrl('http://localhost:8093', 'id')).to.equal('ws://localhost:8093/ws/signaling/id')
-    expect(signalingUrl('https://calls.example', 'id')).to.equal('wss://calls.example/ws/signaling/id')
+    const of = (name: string, publicUrl: string) => ({ name, publicUrl, redisUrl: 'redis://127.0.0.1', isOpen: true })
+    const [main, other] = [of('main', 'http://localhost:8093'), of('other', 'https://calls-2.example')]
+    const groups = { first: main, own: main, all: [main, other] }
+
+    expect(signalingUrl(groups, { id: 'id', group: 'main' })).to.equal('ws://localhost:8093/ws/signaling/id')
+    expect(signalingUrl(groups, { id: 'id', group: 'other' })).to.equal('wss://calls-2.example/ws/signaling/id')
+    for (const group of [null, 'gone']) expect(signalingUrl(groups, { id: 'id', group })).to.contain('localhost:8093')
   })
 })

@@ -1,10 +1,13 @@
 /** The nouns of a call as the code knows them, and the two pure views that the contract asks of a call. */
+import { type CallGroups, groupNamed } from '../platform/call-groups.ts'
 import type { CallStatus, CallType, EndReason, ParticipantRole, RingState } from '../protocol/signaling.ts'
 
 export interface Call {
   id: string
   status: CallStatus
   type: CallType
+  /** The name of the group in which it lives; null where there was no choice. */
+  group: string | null
   callerId: string
   calleeId: string
   createdAt: Date
@@ -100,7 +103,7 @@ export function asCreated(call: Call): Call {
   }
 }
 
-/** Contract `signaling_url`: the public origin with its scheme turned into ws or wss. */
-export function signalingUrl(publicUrl: string, callId: string): string {
-  return `${publicUrl.replace(/^http/, 'ws')}/ws/signaling/${callId}`
+/** Contract `signaling_url`: the public origin of the call's group with its scheme turned into ws or wss. */
+export function signalingUrl(groups: CallGroups, { id, group }: Pick<Call, 'id' | 'group'>): string {
+  return `${groupNamed(groups, group).publicUrl.replace(/^http/, 'ws')}/ws/signaling/${id}`
 }

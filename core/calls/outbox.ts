@@ -3,26 +3,28 @@
  * Whoever commits publishes at once; what is still unpublished a second later is published by a worker.
  */
 
+import type { CallGroups } from '../platform/call-groups.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
 import type { Call } from './call.ts'
-import type { CallEvents } from './call-events.ts'
 import { callChanged, callRinging, type EventKind } from './call-messages.ts'
 import type { CallMetrics } from './call-metrics.ts'
 import { type CallRow, callFromRow } from './call-rows.ts'
 import { withRetries } from './database-retry.ts'
+import type { EventPublisher } from './group-events.ts'
+import { type GroupScope, inScope } from './group-scope.ts'
 
 /** Published rows are marked together: one small update for many calls. */
 const MARK_AFTER_MS = 50
 /** Younger rows are left to the process that committed them. */
 const LEFT_OVER_AFTER_MS = 1000
-/** Number of the advisory lock under which one process at a time publishes leftovers, so that they keep their order. */
+/** Number of the advisory lock under which one process at a time publishes a group's leftovers, so that they keep their order. */
 const DRAIN_LOCK = 7_340_162
 
 interface Dependencies {
   db: Database
-  events: CallEvents
-  publicUrl: string
+  events: EventPublisher
+  groups: CallGroups
   retentionMs: number
   metrics: CallMetrics
   log: Logger
@@ -53,13 +55,16 @@ export class Outbox {
 
   /**
    * Publishes up to `limit` leftovers, oldest first, so that no later event of a call goes out before an earlier one.
-   * Stops at the first that Redis does not take. Returns how many rows are done.
+   * Stops at the first that Redis does not take. Returns how many rows are done. With a scope it looks at the calls of
+   * that group alone, so that a Redis which is away holds up no other group's.
    */
-  async publishLeftovers(limit: number): Promise<number> {
+  async publishLeftovers(limit: number, scope?: GroupScope): Promise<number> {
+    const { sql, bindings } = inScope("(payload->>'call_group')", scope)
     return this.#deps.db.transaction(async (trx) => {
-      const lock = await trx.raw<{ rows: { mine: boolean }[] }>('SELECT pg_try_advisory_xact_lock(?) AS mine', [
-        DRAIN_LOCK,
-      ])
+      const lock = await trx.raw<{ rows: { mine: boolean }[] }>(
+        'SELECT pg_try_advisory_xact_lock(?, hashtext(?)) AS mine',
+        [DRAIN_LOCK, scope?.name ?? ''],
+      )
       if (!lock.rows[0]?.mine) return 0
       const { rows } = await trx.raw<{ rows: LeftoverRow[] }>(
         `SELECT outbox.id, kind, payload, date_trunc('milliseconds', clock_timestamp()) AS read_at, kind = 'call-ringing' AND NOT EXISTS (
@@ -67,8 +72,9 @@ export class Outbox {
            WHERE calls.id = call_id AND status = 'connecting' AND ring_expires_at > clock_timestamp()) AS stale
          FROM outbox
          WHERE published_at IS NULL AND created_at <= clock_timestamp() - interval '${LEFT_OVER_AFTER_MS} milliseconds'
-         ORDER BY outbox.id LIMIT ?`,
-        [limit],
+           ${sql}
+         ORDER BY outbox.id LIMIT :limit`,
+        { limit, ...bindings },
       )
       const done = await this.#publishInOrder(rows)
       if (done.length > 0) await trx.raw(MARK, [done])
@@ -119,10 +125,10 @@ export class Outbox {
   }
 
   #publish(kind: EventKind, call: Call, now?: Date): Promise<void> {
-    const { events, publicUrl } = this.#deps
+    const { events, groups } = this.#deps
     return kind === 'call-ringing'
-      ? events.publish(kind, callRinging(call, publicUrl, now))
-      : events.publish(kind, callChanged(call))
+      ? events.publish(kind, callRinging(call, groups, now), call.group)
+      : events.publish(kind, callChanged(call), call.group)
   }
 
   #markSoon(outboxId: string): void {

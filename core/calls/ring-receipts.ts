@@ -3,6 +3,7 @@
  * told that the callee is unreachable, and a later receipt still turns that round. The call stays `connecting` meanwhile:
  * neither is a transition, but both raise the version and are told like one, so that they are guarded and told alike.
  */
+import type { CallGroups } from '../platform/call-groups.ts'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
 import type { CallRinging } from '../protocol/cluster-events.ts'
@@ -24,7 +25,8 @@ const STILL_RINGS = `status IN ('connecting') AND deadline_at - clock.at > inter
 
 interface Dependencies {
   db: Database
-  config: Config['calls'] & { publicUrl: string }
+  config: Config['calls']
+  groups: CallGroups
   store: CallStore
   deadlines: CallDeadlines
   /** Told of every change that was made here, after the commit. */
@@ -75,7 +77,7 @@ export class RingReceipts {
   /** The rings of all calls that ring any of these users now, as their devices are told of them. */
   async ringsOf(userIds: string[]): Promise<CallRinging[]> {
     const calls = await withRetries(() => this.#deps.store.findRingingAt(userIds), { repeatable: true })
-    return calls.map((call) => callRinging(call, this.#deps.config.publicUrl, call.readAt))
+    return calls.map((call) => callRinging(call, this.#deps.groups, call.readAt))
   }
 
   async #markRinging(callId: string, userId: string): Promise<Change | undefined> {

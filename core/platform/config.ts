@@ -1,4 +1,5 @@
 /** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
+import { type CallGroups, callGroups } from './call-groups.ts'
 import { ConfigError, type Environment, readEnvironment } from './environment.ts'
 import { readPem } from './pem.ts'
 import { readPostgresUrl } from './postgres-url.ts'
@@ -25,6 +26,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
     throw new ConfigError('DEMO_ENABLED needs JWT_SECRET: its tokens are signed with it.')
   const endpoints = webhookEndpoints(e, role === 'worker')
   const giveUpMs = e.WEBHOOK_GIVE_UP_SECONDS * 1000
+  const publicUrl = e.PUBLIC_URL || `http://localhost:${e.PORT}`
+  const groups = callGroups(e, publicUrl, role === 'gateway')
   return {
     role,
     nodeName: e.NODE_NAME || `${role}-${process.pid}`,
@@ -34,8 +37,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       bindAddress: e.BIND_ADDRESS,
       port: role === 'gateway' ? e.GATEWAY_PORT : e.API_PORT,
       metricsPort: env.METRICS_PORT?.trim() ? e.METRICS_PORT : METRICS_PORTS[role],
-      /** Alone decides `signaling_url`; never the request's Host. No trailing slash. */
-      publicUrl: e.PUBLIC_URL || `http://localhost:${e.PORT}`,
+      /** Decides `signaling_url` where there is one group; never the request's Host. No trailing slash. */
+      publicUrl,
       corsOrigins: e.CORS_ORIGINS,
       docsEnabled: e.DOCS_ENABLED,
       /** The page at `/`, and tokens for whoever gives a name. */
@@ -48,7 +51,9 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       /** Longest wait for a connection or a statement before the caller gets SERVICE_UNAVAILABLE. */
       timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
     },
-    redis: redisConfig(e),
+    /** A gateway's server is that of its group, everybody else's that of the first. */
+    redis: redisConfig(e, groups),
+    groups,
     tokens: tokenConfig(role, e),
     calls: {
       ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
@@ -123,7 +128,9 @@ function tokenConfig(role: ProcessRole, e: Environment) {
   }
 }
 
-function redisConfig(e: Environment) {
+function redisConfig(e: Environment, { own, all }: CallGroups) {
+  if (all.length > 1 && e.REDIS_SENTINELS.length > 0)
+    throw new ConfigError('REDIS_SENTINELS names the server of one group: with GROUP_REDIS_URLS there are several.')
   if (e.REDIS_CA_FILE !== '' && !e.REDIS_URL.startsWith('rediss:'))
     throw new ConfigError(
       'REDIS_CA_FILE needs a REDIS_URL that starts with rediss://: without TLS it is not looked at.',
@@ -134,7 +141,7 @@ function redisConfig(e: Environment) {
   })
   return {
     /** With sentinels, its user, password, database and scheme alone count: they say where the server is. */
-    url: e.REDIS_URL,
+    url: own.redisUrl,
     keyPrefix: e.REDIS_KEY_PREFIX,
     /** PEM of the authority that vouches for the servers; undefined: the well-known ones. */
     ca: e.REDIS_CA_FILE === '' ? undefined : readPem('REDIS_CA_FILE', e.REDIS_CA_FILE),

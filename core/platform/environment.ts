@@ -102,6 +102,11 @@ export const VARIABLES = {
     return value
   }),
 
+  GROUP: text(''),
+  GROUP_REDIS_URLS: list([], /^[a-z0-9][a-z0-9-]{0,39}=rediss?:\/\/[^\s,]+$/, 'name=redis://… or name=rediss://…'),
+  GROUP_PUBLIC_URLS: list([], /^[a-z0-9][a-z0-9-]{0,39}=https?:\/\/[^\s,]+$/, 'origins, as name=https://…'),
+  GROUPS_CLOSED: list([], /^[a-z0-9][a-z0-9-]{0,39}$/, 'names of groups'),
+
   JWT_SECRET: text(''),
   JWT_PUBLIC_KEY: text(''),
   JWKS_URL: url('', 'http:', 'https:'),

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { AppError } from '../../core/protocol/errors.ts'
 import { CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
+import { Elsewhere } from '../elsewhere.ts'
 import { FloodGate } from '../flood.ts'
 import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
@@ -15,6 +16,7 @@ import type { Signaling } from '../signaling.ts'
 import { PauseWatch } from './pause-watch.ts'
 import { takePlainFrames } from './plain-frames.ts'
 import { RawTransport } from './raw-transport.ts'
+import { isTunnelled, tunnel } from './tunnel.ts'
 
 /** RFC 6455 section 7.4.1: 1000 and 1001 are a client's goodbye; 1005 is a goodbye without a code (`ws.close()`). */
 const CLEAN_CODES = new Set([1000, 1001, 1005])
@@ -82,6 +84,7 @@ export class RawServer {
       if (socket.destroyed || !socket.writable) this.#deps.handshakes.giveBack(admission)
     } catch (error) {
       if (admission !== undefined) this.#deps.handshakes.giveBack(admission)
+      if (error instanceof Elsewhere && !isTunnelled(request)) return tunnel(request, socket, head, error.origin)
       this.#refuse(request, socket, error instanceof AppError ? error : new AppError('INTERNAL_ERROR'))
     }
   }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { CallEvents } from '../../core/calls/call-events.ts'
 import { CallService } from '../../core/calls/call-service.ts'
+import type { EventPublisher } from '../../core/calls/group-events.ts'
 import { type Config, loadConfig } from '../../core/platform/config.ts'
 import { createLogger } from '../../core/platform/logger.ts'
 import { createDatabase, type Database } from '../../core/platform/postgres.ts'
@@ -57,7 +58,7 @@ export class Bench {
 
   constructor(postgres: Postgres) {
     this.postgres = postgres
-    this.config = loadConfig('worker', { DATABASE_URL: postgres.url, DATABASE_TIMEOUT_SECONDS: '5' })
+    this.config = loadConfig('worker', { DATABASE_URL: postgres.url, DATABASE_TIMEOUT_SECONDS: '5', PUBLIC_URL })
   }
 
   static async start(): Promise<Bench> {
@@ -74,7 +75,13 @@ export class Bench {
 
   /** A call service with a pool of its own, like another process. */
   service(
-    options: { calls?: Partial<Config['calls']>; poolMax?: number; publisher?: RecordingPublisher } = {},
+    options: {
+      calls?: Partial<Config['calls']>
+      poolMax?: number
+      publisher?: RecordingPublisher
+      /** In place of a publisher. */
+      events?: EventPublisher
+    } = {},
   ): ServiceParts {
     const db = this.database(options.poolMax)
     const rooms = new ScriptedRooms()
@@ -82,8 +89,10 @@ export class Bench {
     const registry = new Registry()
     const calls = new CallService({
       db,
-      config: { ...this.config.calls, ...options.calls, publicUrl: PUBLIC_URL },
-      events: new CallEvents(publisher as unknown as ConstructorParameters<typeof CallEvents>[0], 'tchat:'),
+      config: { ...this.config.calls, ...options.calls },
+      groups: this.config.groups,
+      events:
+        options.events ?? new CallEvents(publisher as unknown as ConstructorParameters<typeof CallEvents>[0], 'tchat:'),
       rooms,
       log: silent,
       registry,

@@ -67,10 +67,10 @@ describe('Contact', () => {
     const scene = new Scene()
     await scene.pass(LEASE_MS + 1000)
     const rooms = scene.contact.guard({ hasConnectedPeer: async () => new Map([['call', false]]) })
-    expect((await rooms.hasConnectedPeer(['call'])).get('call')).to.equal(false)
+    expect((await rooms.hasConnectedPeer(['call'], null)).get('call')).to.equal(false)
 
     scene.wiped = true
-    const refused = await rooms.hasConnectedPeer(['call']).catch((error: Error) => error)
+    const refused = await rooms.hasConnectedPeer(['call'], null).catch((error: Error) => error)
     expect(refused).to.be.an.instanceOf(Error)
   })
 

@@ -1,5 +1,6 @@
 /** Compares what the active calls say of their peers with the rooms, so that a message lost in an outage heals. */
 import type { CallService } from '../../core/calls/call-service.ts'
+import type { GroupScope } from '../../core/calls/group-scope.ts'
 import type { Contact } from '../contact.ts'
 import type { Sweep } from '../sweeper.ts'
 
@@ -7,7 +8,7 @@ import type { Sweep } from '../sweeper.ts'
 const EVERY_MS = 15_000
 const PAGE = 500
 
-export function rollCall(calls: CallService, contact: Contact): Sweep {
+export function rollCall(calls: CallService, contact: Contact, scope?: GroupScope): Sweep {
   return {
     name: 'roll-call',
     everyMs: EVERY_MS,
@@ -15,7 +16,7 @@ export function rollCall(calls: CallService, contact: Contact): Sweep {
       let after: string | undefined
       do {
         if (!contact.isUnbroken || stopping.aborted) return
-        after = await calls.deadlines.rollCall(after, PAGE)
+        after = await calls.deadlines.rollCall(after, PAGE, scope)
       } while (after !== undefined)
     },
   }

@@ -26,7 +26,7 @@ export class Couriers {
     this.#couriers = endpoints.map(({ name, url, secrets }) => {
       const sender = new Sender({ url, timeoutMs, concurrency, allowPrivate })
       this.#senders.push(sender)
-      const attempt = new Attempt(sender, secrets, (delivery) => webhookBody(delivery, config.http.publicUrl))
+      const attempt = new Attempt(sender, secrets, (delivery) => webhookBody(delivery, config.groups))
       const options = { endpoint: name, timeoutMs, concurrency, backoffMs, backoffMaxMs }
       return new Courier({ store, attempt, metrics: this.metrics, log }, options)
     })
