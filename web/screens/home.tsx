@@ -33,11 +33,10 @@ export function Home() {
     <div class={`home ${stage ? 'with-stage' : ''}`}>
       <div class="side" inert={isCovered}>
         <OwnStatus />
-        <nav aria-label="People and history">
+        <main class="side-main">
           <Tabs tab={tab} choose={setTab} />
-        </nav>
-        <main class="side-body">
-          <div id={`${tab}-panel`} role="tabpanel" aria-labelledby={`${tab}-tab`}>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys have to scroll it while a call has disabled every button. */}
+          <div class="side-body" id={`${tab}-panel`} role="tabpanel" tabIndex={0} aria-labelledby={`${tab}-tab`}>
             {tab === 'people' ? <PeopleList /> : <HistoryList />}
           </div>
         </main>
