@@ -167,7 +167,7 @@ describe('callctl shows', function () {
       const told = await storyOf(call.id)
       expect(plotOf(told)).to.include.members(['callee left', 'caller left'])
       const events = told.entries.map(({ event }) => event)
-      expect(events).to.include.members(['webhook_delivered', 'webhook_dead'])
+      expect(events).to.include.members(['end_requested', 'webhook_delivered', 'webhook_dead'])
       // It is told once more, over HTTP, and must not have gone on.
       expect(events).not.to.include('webhook_pending')
       return told

@@ -14,13 +14,15 @@ import { type ObservedEdge, serverThrough } from '../support/edge-log.ts'
 import { eventually } from '../support/eventually.ts'
 
 const SETTLE_MS = 20_000
+/** Longer than three reloads take on a busy machine, as the first test must not meet it. */
+const HARD_STOP_SECONDS = 12
 
 describe('an edge that is replaced under load', () => {
   let cluster: Cluster
 
   before(async function () {
     this.timeout(60_000)
-    cluster = await privateCluster({ hardStopSeconds: 4, env: BUSY_USERS })
+    cluster = await privateCluster({ hardStopSeconds: HARD_STOP_SECONDS, env: BUSY_USERS })
   })
   afterEach(stopAllFleets)
   after(() => cluster.stop())
@@ -49,7 +51,7 @@ describe('an edge that is replaced under load', () => {
     await cluster.reloadEdge()
     await pause(500)
     const cutAtOnce = fleet.ledger.verdict().reconnects.cut.count
-    await eventually(() => expect(fleet.ledger.verdict().reconnects.cut.count).to.be.at.least(12), 15_000)
+    await eventually(() => expect(fleet.ledger.verdict().reconnects.cut.count).to.be.at.least(12), 30_000)
     await fleet.settle(SETTLE_MS)
 
     expect(cutAtOnce).to.equal(0)

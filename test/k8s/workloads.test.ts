@@ -141,7 +141,9 @@ for (const overlay of OVERLAYS) {
     it('runs migrations with nothing but the database', () => {
       const env = environmentOf(container(manifests, 'migrate'), manifests, SECRETS)
       expect(container(manifests, 'migrate').args).to.deep.equal(['migrate'])
-      expect(loadConfig('migrate', env).postgres.url).to.equal(SECRETS['stores/database-url'])
+      const { url, tls } = loadConfig('migrate', env).postgres
+      expect(`${url}?sslmode=verify-full`).to.equal(SECRETS['stores/database-url'])
+      expect(tls).to.deep.equal({ rejectUnauthorized: true })
       expect(env).not.to.have.any.keys('JWT_SECRET', 'TURN_SECRET', 'REDIS_URL')
     })
 
