@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts one part of the product: api, gateway, worker, migrate or edge-config.
+# Starts one part of the product: api, gateway, worker, migrate or edge-config; or callctl, with its words.
 #
 # What is secret may come from a file, as secrets of compose and Kubernetes do: JWT_SECRET_FILE=/run/secrets/jwt gives
 # JWT_SECRET its content. A variable that is set itself wins.
@@ -24,11 +24,12 @@ export NODE_NAME="${NODE_NAME:-$(hostname)}"
 
 case $part in
   api | gateway | worker) exec node "/app/dist/$part/main.js" "$@" ;;
+  callctl) exec node /app/dist/callctl/main.js "$@" ;;
   migrate) exec node /app/dist/migrations/main.js "$@" ;;
   edge-config) exec node /app/dist/edge/main.js "$@" ;;
   make-secrets) exec node /app/docker/make-secrets.mjs "$@" ;;
   *)
-    echo "\"$part\" is no part of this image: api, gateway, worker, migrate, edge-config, make-secrets" >&2
+    echo "\"$part\" is no part of this image: api, gateway, worker, callctl, migrate, edge-config, make-secrets" >&2
     exit 64
     ;;
 esac
