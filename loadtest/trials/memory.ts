@@ -122,8 +122,11 @@ async function cycleConnections(stage: TrialStage, cluster: Cluster, figures: Fi
     'affine',
     2,
   )
-  const parties = calls.flat()
   const state = createState(RAW)
+  // Callers stay, callees come and go: a call without anybody is over after a minute.
+  const callers = calls.map(([caller]) => new Connection(caller, state))
+  await Promise.all(callers.map((caller) => caller.reached('joined')))
+  const parties = calls.map(([, callee]) => callee)
   let begun = 0
   const one = async () => {
     const party = parties[begun++ % parties.length]
@@ -139,6 +142,7 @@ async function cycleConnections(stage: TrialStage, cluster: Cluster, figures: Fi
     }
     await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, worker))
   })
+  for (const caller of callers) caller.destroy()
   figures.push({
     what: 'gateway: connections made and ended',
     value: begun,
