@@ -61,7 +61,7 @@ interface Line {
 /** As docs/operations.md says for where memory is scarce ("Memory of a gateway"). */
 const SMALL = {
   NODE_OPTIONS: `${COLLECTS_GARBAGE.NODE_OPTIONS} --max-semi-space-size=2`,
-  MALLOC_ARENA_MAX: '2',
+  MALLOC_ARENA_MAX: '1',
 }
 
 async function holdSmall(stage: TrialStage, cluster: Cluster, figures: Figure[]): Promise<void> {
