@@ -88,8 +88,9 @@ function renderShares(shares: Share[]): string[] {
   return [table(['process, in cores', ...parts], rows), '']
 }
 
+/** JSON knows no NaN: a figure that was not measured is null in a record. */
 function shown({ value, unit, digits = 1 }: Figure): string {
-  return Number.isNaN(value)
+  return !Number.isFinite(value)
     ? '–'
     : `${value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}${unit}`
 }

@@ -61,7 +61,7 @@ interface Line {
 /** As docs/operations.md says for where memory is scarce ("Memory of a gateway"). */
 const SMALL = {
   NODE_OPTIONS: `${COLLECTS_GARBAGE.NODE_OPTIONS} --max-semi-space-size=2`,
-  MALLOC_ARENA_MAX: '2',
+  MALLOC_ARENA_MAX: '1',
 }
 
 async function holdSmall(stage: TrialStage, cluster: Cluster, figures: Figure[]): Promise<void> {
@@ -122,8 +122,11 @@ async function cycleConnections(stage: TrialStage, cluster: Cluster, figures: Fi
     'affine',
     2,
   )
-  const parties = calls.flat()
   const state = createState(RAW)
+  // Callers stay, callees come and go: a call without anybody is over after a minute.
+  const callers = calls.map(([caller]) => new Connection(caller, state))
+  await Promise.all(callers.map((caller) => caller.reached('joined')))
+  const parties = calls.map(([, callee]) => callee)
   let begun = 0
   const one = async () => {
     const party = parties[begun++ % parties.length]
@@ -139,6 +142,7 @@ async function cycleConnections(stage: TrialStage, cluster: Cluster, figures: Fi
     }
     await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, worker))
   })
+  for (const caller of callers) caller.destroy()
   figures.push({
     what: 'gateway: connections made and ended',
     value: begun,

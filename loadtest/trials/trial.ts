@@ -108,5 +108,6 @@ export async function runTrial(
 /** Whether a figure meets its target; undefined without one. */
 export function isReached({ value, limit, atLeast = false }: Figure): boolean | undefined {
   if (limit === undefined) return undefined
+  if (!Number.isFinite(value)) return false
   return atLeast ? value >= limit : value <= limit
 }

@@ -43,6 +43,7 @@ describe('the load test', function () {
         recordOf(EXPIRY, FACTS, new Error('it took too long')),
       ],
     })
+    const unmeasured = JSON.parse(JSON.stringify(run(Number.NaN))) as RunRecord
 
     const page = renderRun(run(80), { ...run(40), date: '2026-11-24' })
 
@@ -53,6 +54,7 @@ describe('the load test', function () {
       .to.include('**no**')
       .and.to.include('did not end')
     expect(renderTargets(run(40).trials)).to.include('| yes |')
+    expect(renderTargets(unmeasured.trials)).to.match(/p99 \| – \| ≤ 50.0 ms \| \*\*no\*\*/)
   })
 
   it('draws a line through every point', () => {
