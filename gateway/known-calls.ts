@@ -1,9 +1,12 @@
 /**
  * Finds the call of a handshake: among those with a connection here, among those read a moment ago, in Postgres, and
  * while that is away in what the room says of its call. A call is read once for the handshakes that come together, and
- * kept for those that follow: both peers of a call, and a peer that comes back, come to the same node as a rule.
+ * kept for those that follow: both peers of a call, and a peer that comes back, come to the same node as a rule. The
+ * calls of a crowd that comes from a lost node are read together: a query for each took a fifth of a gateway's time
+ * there.
  */
 import type { Call } from '../core/calls/call.ts'
+import { GroupCommit } from '../core/platform/group-commit.ts'
 import type { Logger } from '../core/platform/logger.ts'
 import type { CallStatusMessage } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
@@ -13,6 +16,10 @@ import type { PeerRegistry } from './peer-registry.ts'
 /** What is kept is told of every change as calls with connections are; the limits bound memory alone. */
 const KEEP_MS = 60_000
 const KEPT_MAX = 20_000
+/** Calls read by one query. */
+const READ_AT_ONCE_MAX = 256
+/** Between two queries: nothing for a crowd that waits for a second, and a few calls more in each of them. */
+const READ_SPACING_MS = 20
 
 interface Kept {
   call: LocalCall
@@ -21,7 +28,7 @@ interface Kept {
 
 interface KnownCallsDeps {
   registry: PeerRegistry
-  calls: { find(callId: string): Promise<Call | undefined> }
+  calls: { findAll(callIds: string[]): Promise<(Call | undefined)[]> }
   store: RoomStore
   log: Logger
 }
@@ -31,11 +38,13 @@ export class KnownCalls {
   /** Oldest first. */
   readonly #kept = new Map<string, Kept>()
   readonly #reading = new Map<string, Promise<LocalCall | undefined>>()
+  readonly #queries: GroupCommit<string, Call | undefined>
   /** Rises when events may have passed by: what was read before is not kept. */
   #generation = 0
 
   constructor(deps: KnownCallsDeps) {
     this.#deps = deps
+    this.#queries = new GroupCommit(READ_AT_ONCE_MAX, (callIds) => deps.calls.findAll(callIds), READ_SPACING_MS)
   }
 
   /** The call, or undefined where there is none. @throws where neither Postgres nor the room can be asked */
@@ -52,11 +61,11 @@ export class KnownCalls {
   }
 
   async #read(callId: string): Promise<LocalCall | undefined> {
-    const { calls, registry } = this.#deps
+    const { registry } = this.#deps
     const generation = this.#generation
     let found: Call | undefined
     try {
-      found = await calls.find(callId)
+      found = await this.#queries.add(callId)
     } catch (error) {
       return this.#askRoom(callId, error)
     }

@@ -128,8 +128,8 @@ export class CallJournal {
   }
 
   async #write(): Promise<void> {
-    await this.#pause(WRITE_AFTER_MS)
     while (this.#waiting.length > 0) {
+      if (this.#waiting.length < BATCH) await this.#pause(WRITE_AFTER_MS)
       const batch = this.#waiting.slice(0, BATCH)
       try {
         await this.#insert(batch)

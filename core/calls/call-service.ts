@@ -189,6 +189,11 @@ export class CallService {
     return withRetries(() => this.#store.find(callId), { repeatable: true })
   }
 
+  /** As {@link find}, for each id in order. */
+  async findAll(callIds: string[]): Promise<(StoredCall | undefined)[]> {
+    return withRetries(() => this.#store.findAll(callIds), { repeatable: true })
+  }
+
   /** @throws CALL_NOT_FOUND */
   async require(callId: string): Promise<StoredCall> {
     const call = await this.find(callId)
@@ -218,14 +223,14 @@ export class CallService {
     return withRetries(() => this.#store.shareContact(userId, otherUserId), { repeatable: true })
   }
 
-  /** Somebody has joined the room: no setup or lost-peers limit runs. No event, no new version; nothing if it is over. */
-  async peerJoined(callId: string): Promise<void> {
-    await withRetries(() => this.#store.markJoined([callId]), { repeatable: true })
+  /** Somebody has joined these rooms: no setup or lost-peers limit runs. No event, no new version; nothing if it is over. */
+  async peersJoined(callIds: string[]): Promise<void> {
+    await withRetries(() => this.#store.markJoined(callIds), { repeatable: true })
   }
 
-  /** The last connected peer has gone: the lost-peers limit runs from now. No event; nothing if it is over. */
-  async peersGone(callId: string): Promise<void> {
-    await withRetries(() => this.#store.markGone([callId]), { repeatable: true })
+  /** The last connected peers have gone: the lost-peers limit runs from now. No event; nothing if it is over. */
+  async peersGone(callIds: string[]): Promise<void> {
+    await withRetries(() => this.#store.markGone(callIds), { repeatable: true })
   }
 
   /** Counts the calls that live, for the metrics. */

@@ -41,6 +41,18 @@ export class CallStore {
     return rows.map(storedCall)[0]
   }
 
+  /** A call, or undefined where there is none, for each id in order, in one query. */
+  async findAll(callIds: string[]): Promise<(StoredCall | undefined)[]> {
+    const { rows } = await this.#db.raw<{ rows: StoredRow[] }>(
+      `SELECT ${STORED} FROM calls WHERE id = ANY (:callIds)`,
+      {
+        callIds,
+      },
+    )
+    const found = new Map(rows.map((row) => [row.id, storedCall(row)]))
+    return callIds.map((id) => found.get(id))
+  }
+
   /** The live calls of any of these users, each once. */
   async findLiveOf(userIds: string[]): Promise<StoredCall[]> {
     const { rows } = await this.#db.raw<{ rows: StoredRow[] }>(

@@ -1,6 +1,6 @@
 /**
  * What is asked for while a request is under way goes out together with the next: one round trip for all. A quiet
- * process asks at once; a busy one asks as often as the other side answers.
+ * process asks at once; a busy one asks as often as the other side answers, or as seldom as it was told to.
  */
 
 interface Waiting<Item, Result> {
@@ -12,13 +12,18 @@ interface Waiting<Item, Result> {
 export class GroupCommit<Item, Result> {
   readonly #most: number
   readonly #commit: (items: Item[]) => Promise<Result[]>
+  readonly #spacingMs: number
   #queue: Waiting<Item, Result>[] = []
   #underWay = false
 
-  /** `commit` gets `most` items at most and resolves with a result for each, in order. */
-  constructor(most: number, commit: (items: Item[]) => Promise<Result[]>) {
+  /**
+   * `commit` gets `most` items at most and resolves with a result for each, in order. The next one begins when it is
+   * done, and no sooner than `spacingMs` after it began.
+   */
+  constructor(most: number, commit: (items: Item[]) => Promise<Result[]>, spacingMs = 0) {
     this.#most = most
     this.#commit = commit
+    this.#spacingMs = spacingMs
   }
 
   /** Resolves with the item's result. @throws what its commit threw */
@@ -35,6 +40,7 @@ export class GroupCommit<Item, Result> {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
+      const nextAt = performance.now() + this.#spacingMs
       const batch = this.#queue.splice(0, this.#most)
       try {
         const results = await this.#commit(batch.map(({ item }) => item))
@@ -42,6 +48,8 @@ export class GroupCommit<Item, Result> {
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
+      const restMs = nextAt - performance.now()
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs))
     }
     this.#underWay = false
   }

@@ -6,6 +6,8 @@ import type { Database } from './postgres.ts'
 
 /** A comparison is trusted for so long; monotonic clocks drift by microseconds in that time. */
 const TRUSTED_MS = 60_000
+/** A server that takes over has a clock of its own; who writes all the time need not ask each time. */
+const COMPARE_EVERY_MS = 5000
 
 export class PostgresClock {
   readonly #db: Database
@@ -13,18 +15,21 @@ export class PostgresClock {
   #zeroMs: number | undefined
   #roundTripMs = Number.POSITIVE_INFINITY
   #comparedAt = Number.NEGATIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
 
   constructor(db: Database) {
     this.#db = db
   }
 
-  /** Asks once. The answer that came fastest is the one that counts. Rejects while Postgres is away. */
+  /** Asks, unless it was told a moment ago. The fastest answer counts. Rejects while Postgres is away. */
   async compare(): Promise<void> {
     const sentAt = performance.now()
+    if (sentAt - this.#askedAt < COMPARE_EVERY_MS) return
     const { rows } = await this.#db.raw<{ rows: { ms: number }[] }>(
       'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
     )
     const receivedAt = performance.now()
+    this.#askedAt = receivedAt
     const roundTripMs = receivedAt - sentAt
     if (rows[0] === undefined) return
     if (roundTripMs > this.#roundTripMs && receivedAt - this.#comparedAt < TRUSTED_MS) return

@@ -225,16 +225,16 @@ describe('CallService', () => {
       const deadline = async () =>
         (await parts.db.raw('SELECT deadline_at FROM calls WHERE id = ?', [call.id])).rows[0].deadline_at
 
-      await parts.calls.peersGone(call.id)
+      await parts.calls.peersGone([call.id])
       expect((await parts.calls.require(call.id)).peersGoneSince).to.equal(null)
-      await parts.calls.peerJoined(call.id)
-      await parts.calls.peersGone(call.id)
+      await parts.calls.peersJoined([call.id])
+      await parts.calls.peersGone([call.id])
       expect(await deadline()).to.deep.equal(call.ringExpiresAt)
       const { answeredAt } = await parts.calls.answer(call.id, users.calleeId, undefined)
       expect((await deadline()).getTime() - Number(answeredAt?.getTime())).to.equal(60_000)
-      await parts.calls.peerJoined(call.id)
+      await parts.calls.peersJoined([call.id])
       expect(await deadline()).to.equal(null)
-      await parts.calls.peersGone(call.id)
+      await parts.calls.peersGone([call.id])
       const gone = await parts.calls.require(call.id)
       expect((await deadline()).getTime() - Number(gone.peersGoneSince?.getTime())).to.equal(60_000)
       expect(gone.version).to.equal(2)

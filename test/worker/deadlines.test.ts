@@ -28,8 +28,8 @@ describe('a worker', () => {
   const ringing = async () => (await api.calls.initiate(pair())).call.id
   const lost = async () => {
     const callId = await active()
-    await api.calls.peerJoined(callId)
-    await api.calls.peersGone(callId)
+    await api.calls.peersJoined([callId])
+    await api.calls.peersGone([callId])
     return callId
   }
   const due = (callId: string, ms: number) => backdate(api.db, callId, 'deadline_at', ms)
@@ -75,7 +75,7 @@ describe('a worker', () => {
     const parts = bench.stores.service()
     parts.rooms.hasConnectedPeer = (callIds) => rooms.hasConnectedPeer(callIds)
     const [joined, left, back] = [await active(), await active(), await lost()]
-    await api.calls.peerJoined(left)
+    await api.calls.peersJoined([left])
     await settled(platform.redis, 2000)
     for (const callId of [joined, back]) await enter(platform, callId)
 

@@ -15,8 +15,9 @@ export function deadNodes(
     everyMs,
     async run() {
       if (!contact.isUnbroken) return
-      // A call that cannot be told now, as Postgres has just gone, is found by the next roll call.
-      for (const callId of await rooms.buryDead()) await calls.peersGone(callId)
+      const left = await rooms.buryDead()
+      // Calls that cannot be told now, as Postgres has just gone, are found by the next roll call.
+      if (left.length > 0) await calls.peersGone(left)
     },
   }
 }
