@@ -11,15 +11,8 @@ COPY package.json package-lock.json .npmrc ./
 # No script of a package runs: what is compiled here needs none.
 RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY . .
-# The same command as `make build`: whatever it puts into dist/ is shipped.
-RUN npm run build
-
-FROM ${NODE_IMAGE} AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-  # What only people read: sources, their maps and declarations.
-  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete
+# The same command as `make build`: whatever it puts into dist/ is shipped, but for maps that only debuggers read.
+RUN npm run build && find dist node_modules/swagger-ui-dist -name '*.map' -delete
 
 FROM ${NODE_IMAGE}
 ARG VERSION=dev
@@ -33,8 +26,9 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/include /opt/yarn-* \
 # Volumes that compose puts here begin as this folder is: ours to write.
 RUN mkdir /secrets /config && chown 1000:1000 /secrets /config
 WORKDIR /app
-COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
+# The processes have their libraries in them; the pages of Swagger UI are files that the API serves.
+COPY --from=build /src/node_modules/swagger-ui-dist ./node_modules/swagger-ui-dist
 COPY --from=build /src/dist ./dist
 COPY docker/start.sh docker/make-secrets.mjs docker/is-ready.mjs ./docker/
 # In a container loopback reaches nobody, and the node's name is the container's unless NODE_NAME says otherwise.

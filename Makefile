@@ -48,7 +48,7 @@ callctl: build ## Look into the running cluster as its operator (args="nodes", a
 ## Build and check
 
 .PHONY: build
-build: dist/.built ## Compile the product into dist/, the page with it, the client into client/dist/
+build: dist/.built ## Make the processes and the page into dist/, the client into client/dist/
 
 .PHONY: docs
 docs: build ## Write the reference of the client, client/API.md, from its types
@@ -141,6 +141,6 @@ loadtest/artillery/node_modules/.package-lock.json: loadtest/artillery/package-l
 	cd loadtest/artillery && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-web.mjs tsconfig.json tsconfig.build.json client/tsconfig.json client/tsconfig.types.json
+dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-processes.mjs dev/build-web.mjs tsconfig.json client/tsconfig.json client/tsconfig.types.json
 	node dev/build.mjs
 	@touch $@

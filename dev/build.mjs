@@ -1,4 +1,4 @@
-// Compiles the product into dist/, makes the client's package and the page, and copies the files that are read at run
+// Makes the processes into dist/, the client's package and the page, and copies the files that are read at run
 // time (Lua scripts, the OpenAPI document, the edge's template).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -7,19 +7,13 @@ import { dirname, join } from 'node:path'
 const root = dirname(import.meta.dirname)
 // Anew each time: what is compiled of a deleted source, a migration say, must not run any more.
 rmSync(join(root, 'dist'), { recursive: true, force: true })
-execFileSync(
-  process.execPath,
-  [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')],
-  {
-    stdio: 'inherit',
-  },
-)
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-processes.mjs')], { stdio: 'inherit' })
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-client.mjs')], { stdio: 'inherit' })
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-web.mjs')], { stdio: 'inherit' })
 
-/** Run-time assets by folder; everything else in dist/ comes from the compiler. */
+/** What is read at run time, by folder. */
 const ASSETS = /\.(lua|yaml|template)$/
 for (const folder of ['api', 'core', 'edge', 'gateway']) copyAssets(folder)
 

@@ -3,10 +3,9 @@
  * `node dist/edge/main.js [file]`; without a file to standard output.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { renderForContainers } from './container-settings.ts'
 
-const template = readFileSync(join(import.meta.dirname, 'haproxy.cfg.template'), 'utf8')
+const template = readFileSync(new URL('haproxy.cfg.template', import.meta.url), 'utf8')
 const [file] = process.argv.slice(2)
 
 try {

@@ -22,7 +22,7 @@ const original = dirname(dirname(import.meta.dirname))
 const COPIED = ['dist', 'client']
 /** Only read, and big: hard links where the file system allows. */
 const LINKED = ['node_modules', '.tools']
-const SOURCES = ['Makefile', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'dev', 'edge']
+const SOURCES = ['Makefile', 'package.json', 'package-lock.json', 'tsconfig.json', 'dev', 'edge']
 const PRODUCT = ['api', 'core', 'gateway', 'web', 'worker', 'migrations']
 
 /** A command that runs in the copy; its output so far and to come. */

@@ -90,8 +90,8 @@ describe('The image and docker-compose.yml', function () {
     const look = ['run', '--rm', '--network', 'none', '--read-only', '--entrypoint', 'sh', IMAGE, '-c']
     const found = engine.docker([...look, 'id -u; command -v npm npx yarn corepack; ls /app /app/node_modules; true'])
     expect(found.split('\n')[0]).to.equal('1000')
-    expect(found.split('\n')).to.include('dist').and.include('pg')
-    expect(found).not.to.match(/npm|npx|yarn|corepack|typescript|mocha|esbuild|\.env|\.git/)
+    expect(found.split('\n')).to.include('dist').and.include('swagger-ui-dist')
+    expect(found).not.to.match(/npm|npx|yarn|corepack|typescript|mocha|esbuild|knex|\.env|\.git/)
   })
 
   it('refuses a part that it does not have, and to start without a key', () => {
