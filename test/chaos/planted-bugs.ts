@@ -25,7 +25,7 @@ export const PLANTED_BUGS: PlantedBug[] = [
     name: 'messages are acknowledged before they are kept',
     file: 'gateway/main.js',
     healthy: 'this.#deps.relay.submit(new Submission(',
-    sick: `this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch, peer.delivered));
+    sick: `this.#acknowledge(peer, incoming, id, formatSeq(peer.epoch,peer.delivered));
         this.#deps.relay.submit(new Submission(`,
   },
   {
