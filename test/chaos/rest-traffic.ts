@@ -60,6 +60,11 @@ export class RestTraffic {
     return traffic
   }
 
+  /** How many requests have been begun so far. */
+  get requests(): number {
+    return this.#requests
+  }
+
   async #client(index: number): Promise<void> {
     const [me, other] = [randomUUID(), randomUUID()]
     const mine = mintToken(this.#cluster.jwtSecret, { sub: me })
@@ -86,13 +91,13 @@ export class RestTraffic {
     const startedAt = performance.now()
     // A request that may be sent twice says so (the contract's Idempotency-Key); the others are idempotent as they are.
     const key = randomUUID()
-    let answer = await this.#send(token, method, path, key, body)
+    let answer = await this.#send({ token, method, path, key, fresh: false }, body)
     const isRepeat = answer instanceof Error || answer.status === 503
     if (isRepeat) {
       const why = answer instanceof Error ? answer.message : '503'
       this.#retried[why] = (this.#retried[why] ?? 0) + 1
       await pause(answer instanceof Error ? 50 : Math.max(50, answer.retryAfterMs))
-      answer = await this.#send(token, method, path, key, body)
+      answer = await this.#send({ token, method, path, key, fresh: true }, body)
     }
     if (answer instanceof Error || !isFine(answer.status, isRepeat)) {
       const why = answer instanceof Error ? answer.message : `${answer.status} ${answer.body}`
@@ -104,14 +109,18 @@ export class RestTraffic {
     return answer
   }
 
-  #send(token: string, method: string, path: string, key: string, body?: object): Promise<Answer | Error> {
+  /** A second attempt takes a connection of its own: the kept ones may be about to be closed like the one that was. */
+  #send(
+    { token, method, path, key, fresh }: { token: string; method: string; path: string; key: string; fresh: boolean },
+    body?: object,
+  ): Promise<Answer | Error> {
     const text = body === undefined ? '' : JSON.stringify(body)
     return new Promise((resolve) => {
       const sent = request(
         `${this.#cluster.url}/api/v1${path}`,
         {
           method,
-          agent: this.#agent,
+          agent: fresh ? false : this.#agent,
           headers: {
             authorization: `Bearer ${token}`,
             'idempotency-key': key,
