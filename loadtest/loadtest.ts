@@ -15,6 +15,8 @@ import { type Outcome, type Profile, runTrial, type Trial } from './trials/trial
 
 /** What others do to the figures is shown; for a quiet moment before each trial they are waited for so long. */
 const CALM_MS = 5_000
+/** For a service to say that it is there. */
+const ANSWER_MS = 5_000
 
 const { values } = parseArgs({
   options: {
@@ -68,7 +70,8 @@ async function run(profile: Profile): Promise<void> {
     report(outcome)
     const facts = { command, commit: machine.commit, at: new Date(trialAt).toISOString(), seconds }
     const record = recorded()
-    const trials = [...record.trials.filter(({ name }) => name !== trial.name), recordOf(trial, facts, outcome)]
+    const earlier = record.trials.find(({ name }) => name === trial.name)
+    const trials = [...record.trials.filter((one) => one !== earlier), recordOf(trial, facts, outcome, earlier)]
     record.trials = TRIALS.flatMap(({ name }) => trials.filter((one) => one.name === name))
     write(record)
   }
@@ -81,15 +84,29 @@ async function run(profile: Profile): Promise<void> {
 
 /** Against the cluster of `make up`, or a service at any URL whose secret is in JWT_SECRET. */
 async function scenario(name: string, url: string): Promise<void> {
-  const runDir = join(import.meta.dirname, '..', '.run')
   const secret = process.env.JWT_SECRET
-  const key = secret ? { secret } : readTokenKey(runDir)
+  // Tokens of the cluster here would be refused by another service, one by one.
+  if (url !== '' && !secret) throw new Error('Give the JWT_SECRET of the service at url=: its users are made up here.')
+  const key = secret ? { secret } : readTokenKey(join(import.meta.dirname, '..', '.run'))
   if (key === undefined)
     throw new Error('No cluster runs here. Start one with "make up", or give url= and the service\'s JWT_SECRET.')
   const target = url || `http://localhost:${process.env.PORT ?? 8093}`
+  await mustAnswer(target)
   const print = (line: string) => console.log(line)
   const { failed } = await runScenario(name, { url: target, key, print, signal: ending.signal })
   if (failed) process.exitCode = 1
+}
+
+/** @throws where no service of ours answers: two thousand users would each find that out for themselves */
+async function mustAnswer(url: string): Promise<void> {
+  const asked = new URL('/health', url)
+  const response = await fetch(asked, { signal: AbortSignal.timeout(ANSWER_MS) }).catch((error: Error) => error)
+  if (response instanceof Error || !response.ok)
+    throw new Error(`${asked} does not answer: ${response instanceof Error ? reasonOf(response) : response.status}`)
+}
+
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : message
 }
 
 function choose(names: string): Trial[] {

@@ -23,7 +23,7 @@ const PRODUCT_ENV = {
   NODE_ENV: 'production',
 }
 /** Lets a signal collect garbage before memory is read; ours and rivals' alike. */
-const NODE_ARGS = ['--expose-gc', '--import', new URL('measure/collect-garbage.mjs', import.meta.url).href]
+const NODE_ARGS = ['--import', new URL('measure/collect-garbage.mjs', import.meta.url).href]
 
 export type ServerKind = 'gateway' | 'bare-ws' | 'peerjs' | 'socketio' | 'socketio-redis'
 

@@ -48,7 +48,7 @@ export function renderTargets(trials: TrialRecord[]): string {
 }
 
 function renderTrial(trial: TrialRecord, run: RunRecord, last: RunRecord | undefined): string[] {
-  const before = last?.trials.find(({ name }) => name === trial.name)
+  const before = trial.earlier ?? last?.trials.find(({ name }) => name === trial.name)
   const rows = trial.figures.map((figure) => {
     const earlier = before?.figures.find(({ what }) => what === figure.what)
     return [figure.what, shown(figure), target(figure), earlier === undefined ? '' : shown(earlier)]
@@ -62,6 +62,9 @@ function renderTrial(trial: TrialRecord, run: RunRecord, last: RunRecord | undef
     '',
     ...disturbance(trial.shares),
     ...(trial.failure === undefined ? [] : [`It did not end: ${trial.failure.split('\n')[0]}`, '']),
+    ...(trial.earlier === undefined
+      ? []
+      : [`The last run was at commit ${trial.earlier.commit}, on the same day.`, '']),
     ...(rows.length === 0 ? [] : [table(['', 'this run', 'target', 'last run'], rows), '']),
     ...trial.plots.flatMap(({ key, title }) => [`![${title}](${runName(run)}-${key}.svg)`, '']),
     ...(trial.notes.length === 0 ? [] : [...trial.notes, '']),

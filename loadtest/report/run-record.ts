@@ -21,6 +21,8 @@ export interface TrialRecord {
   plots: LinePlot[]
   /** Why there are no figures. */
   failure?: string
+  /** The same trial earlier on that day, whose place this one took. */
+  earlier?: Pick<TrialRecord, 'commit' | 'at' | 'figures'>
 }
 
 export interface RunRecord {
@@ -56,11 +58,14 @@ export function writeRun(run: RunRecord): void {
   writeFileSync(resultsFile(`${runName(run)}.json`), `${JSON.stringify(run, null, 2)}\n`)
 }
 
+/** `earlier` is the trial of the same day that this one replaces. */
 export function recordOf(
   { name, title, about }: Trial,
   facts: Pick<TrialRecord, 'command' | 'commit' | 'at' | 'seconds'>,
   outcome: Outcome | Error,
+  earlier?: TrialRecord,
 ): TrialRecord {
-  const empty = { name, title, about, ...facts, figures: [], notes: [], shares: [], plots: [] }
+  const before = earlier && { earlier: { commit: earlier.commit, at: earlier.at, figures: earlier.figures } }
+  const empty = { name, title, about, ...facts, ...before, figures: [], notes: [], shares: [], plots: [] }
   return outcome instanceof Error ? { ...empty, failure: outcome.message } : { ...empty, ...outcome }
 }
