@@ -52,7 +52,7 @@ export class MemberProcess implements Member {
       {
         name,
         command: process.execPath,
-        args: ['--enable-source-maps', script],
+        args: [script],
         env: {
           ...env,
           ...(variable ? { [variable]: String(port) } : {}),

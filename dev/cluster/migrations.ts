@@ -10,7 +10,7 @@ export async function runMigrations(
   env: Record<string, string>,
   { log, signal }: { log?: (name: string, line: string) => void; signal?: AbortSignal },
 ): Promise<void> {
-  const child = spawn(process.execPath, ['--enable-source-maps', script], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const output: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
