@@ -34,17 +34,6 @@ describe('renderForContainers', () => {
     expect(apis[0]).to.include('api.calls.svc.cluster.local:8081 check port 9101')
   })
 
-  it('serves plain HTTP, or HTTPS where it is given a certificate', () => {
-    expect(lines).to.include('bind :8093')
-    const given = { ...HOSTS, EDGE_TLS_CERTIFICATE: '/tls/edge.pem' }
-    const secure = renderForContainers(template, given)
-    expect(secure).to.include('bind :8093 ssl crt /tls/edge.pem alpn http/1.1\n').and.include('X-Forwarded-Proto https')
-    expect(secure).not.to.include('Strict-Transport-Security')
-    expect(renderForContainers(template, { ...given, EDGE_STRICT_TRANSPORT_SECONDS: '86400' })).to.include(
-      'Strict-Transport-Security max-age=86400',
-    )
-  })
-
   it('names what is missing or wrong', () => {
     expect(() => renderForContainers(template, { EDGE_API_HOST: 'api' })).to.throw('EDGE_GATEWAY_HOST must be set')
     const wrong: Record<string, string> = {
@@ -53,7 +42,6 @@ describe('renderForContainers', () => {
       EDGE_DRAIN_SECONDS: '0',
       EDGE_GATEWAY_SLOTS: '1001',
       EDGE_MAX_CONNECTIONS: 'many',
-      EDGE_TLS_CERTIFICATE: 'edge.pem verify none',
     }
     for (const [name, value] of Object.entries(wrong))
       expect(() => renderForContainers(template, { ...HOSTS, [name]: value }), name).to.throw(`${name} must be`)

@@ -1,6 +1,6 @@
 // The edge of compose and Kubernetes: the same template, with servers found by name. Settings are EDGE_… variables.
 import { poolSections, withPools } from './dns-pool.ts'
-import { type EdgeTls, renderEdge } from './render.ts'
+import { renderEdge } from './render.ts'
 
 /** Every variable with its default; one without a default must be given. */
 export const EDGE_VARIABLES = {
@@ -15,10 +15,6 @@ export const EDGE_VARIABLES = {
   EDGE_MAX_CONNECTIONS: '20000',
   /** Seconds that connections may live on after SIGUSR1. */
   EDGE_DRAIN_SECONDS: '30',
-  /** A PEM file of the certificate, its chain and its key, where the edge sees it; '' leaves TLS to what is in front. */
-  EDGE_TLS_CERTIFICATE: '',
-  /** With a certificate: for how long browsers refuse plain HTTP to this host, 0 says nothing. */
-  EDGE_STRICT_TRANSPORT_SECONDS: '0',
 } as const satisfies Record<string, string | undefined>
 
 type Name = keyof typeof EDGE_VARIABLES
@@ -39,7 +35,6 @@ export function renderForContainers(template: string, env: Record<string, string
   }
   const config = renderEdge(withPools(template, { apis, gateways }), {
     bind: bind('EDGE_BIND', env),
-    tls: tls(env),
     maxConnections: count('EDGE_MAX_CONNECTIONS', env, 1_000_000),
     apis: [],
     gateways: [],
@@ -54,17 +49,10 @@ function value(name: Name, env: Record<string, string | undefined>): string {
   return given
 }
 
-function tls(env: Record<string, string | undefined>): EdgeTls | undefined {
-  const certificate = value('EDGE_TLS_CERTIFICATE', env)
-  if (certificate === '') return undefined
-  if (!/^\/[\w./-]+$/.test(certificate)) throw new Error('EDGE_TLS_CERTIFICATE must be the absolute path of a file.')
-  return { certificate, strictTransportSeconds: count('EDGE_STRICT_TRANSPORT_SECONDS', env, 63_072_000, 0) }
-}
-
-function count(name: Name, env: Record<string, string | undefined>, max: number, min = 1): number {
+function count(name: Name, env: Record<string, string | undefined>, max: number): number {
   const text = value(name, env)
-  if (!/^(0|[1-9]\d*)$/.test(text) || Number(text) > max || Number(text) < min)
-    throw new Error(`${name} must be a whole number from ${min} to ${max}.`)
+  if (!/^[1-9]\d*$/.test(text) || Number(text) > max)
+    throw new Error(`${name} must be a whole number from 1 to ${max}.`)
   return Number(text)
 }
 

@@ -43,21 +43,17 @@ const service = (name: string): Service => {
 
 const seconds = (text: string | undefined) => Number(/^(\d+)s$/.exec(text ?? '')?.[1] ?? 10)
 
-/** As compose fills it in, where `from` is the environment. */
-function filledIn(value: string, from: Record<string, string>): string {
-  return value
-    .replace(/\$\{(\w+):?-([^}]*)\}/g, (_all, name: string, or: string) => from[name] ?? or)
-    .replace(/\$\{(\w+):\+([^}]*)\}/g, (_all, name: string, then: string) => (from[name] ? then : ''))
-}
-
-function environmentOf(name: string, from: Record<string, string> = {}): Record<string, string> {
+/** As compose fills it in where the environment says nothing. */
+function environmentOf(name: string): Record<string, string> {
   const given = service(name).environment ?? {}
   if (Array.isArray(given)) return {}
-  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, filledIn(value, from)]))
+  return Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [key, value.replace(/\$\{\w+:?-([^}]*)\}/g, (_all, or: string) => or)]),
+  )
 }
 
 /** What docker/start.sh makes of it; every secret is some long text. */
-function startedWith(name: string, from: Record<string, string> = {}): Record<string, string> {
+function startedWith(name: string): Record<string, string> {
   const secrets: Record<string, string> = {
     '/secrets/database_url': 'postgres://tchat:secret@postgres:5432/tchat',
     '/secrets/redis_url': 'redis://:secret@redis:6379',
@@ -65,7 +61,7 @@ function startedWith(name: string, from: Record<string, string> = {}): Record<st
     '/secrets/turn_secret': 'y'.repeat(43),
   }
   return Object.fromEntries(
-    Object.entries(environmentOf(name, from)).map(([key, value]) => {
+    Object.entries(environmentOf(name)).map(([key, value]) => {
       if (!key.endsWith('_FILE')) return [key, value]
       const secret = secrets[value]
       if (secret === undefined) throw new Error(`${key} is ${value}, which make-secrets.mjs does not make`)
@@ -97,24 +93,6 @@ describe('docker-compose.yml', () => {
     expect(seconds(service('edge').stop_grace_period)).to.be.above(drain)
     expect(service('edge').stop_signal).to.equal('SIGUSR1')
     expect(service('edge').command?.at(-1)).to.equal(service('edge-config').command?.at(-1))
-  })
-
-  it('serves HTTPS by a certificate that is mounted where the edge looks for it', () => {
-    const from = { TLS_CERTIFICATE: '/etc/calls/edge.pem' }
-    const template = readFileSync(join(root, 'edge/haproxy.cfg.template'), 'utf8')
-    const [, path] = / ssl crt (\S+)/.exec(renderForContainers(template, environmentOf('edge-config', from))) ?? []
-    const mounts = (given: Record<string, string>) => service('edge').volumes?.map((volume) => filledIn(volume, given))
-    expect(mounts(from)).to.include(`/etc/calls/edge.pem:${path}:ro`)
-    expect(mounts({})).to.include(`/dev/null:${path}:ro`)
-  })
-
-  it('has the page to call from where it is asked for, and not in production', () => {
-    const asked = { DEMO_ENABLED: 'true', NODE_ENV: 'development' }
-    const start = (from: Record<string, string>) =>
-      loadConfig('api', { ...startedWith('api', from), BIND_ADDRESS: '0.0.0.0' })
-    expect(start(asked).http.demoEnabled).to.equal(true)
-    expect(start({}).http.demoEnabled).to.equal(false)
-    expect(() => start({ DEMO_ENABLED: 'true' })).to.throw('DEMO_ENABLED must not be true in production')
   })
 
   it('has no secret in it: each comes from the environment or from a file of the volume', () => {

@@ -320,27 +320,6 @@ describe('k8s/overlays/production', () => {
     expect(text).to.include(`hold ${processes * poolMax} connections`)
   })
 
-  it('offers settings for Sentinel that the processes take, by a port that is open to them', () => {
-    const text = readFileSync(join(root, 'k8s/overlays/production/settings.env'), 'utf8')
-    const offered = Object.fromEntries(
-      [...text.matchAll(/^#([A-Z]\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
-    )
-    expect(offered).to.have.all.keys('REDIS_SENTINELS', 'REDIS_SENTINEL_NAME', 'REDIS_CA_FILE')
-    expect(Object.keys(offered).filter((name) => !(name in VARIABLES))).to.deep.equal([])
-
-    // The file is not there where this test runs.
-    const { REDIS_CA_FILE: _, ...sentinel } = offered
-    for (const role of ROLES) {
-      const env = environmentOf(container(manifests, role), manifests, SECRETS)
-      const { places = [] } = loadConfig(role, { ...env, ...sentinel }).redis.sentinel ?? {}
-      expect(places).to.have.length(3)
-      const { egress } = manifest(manifests, 'NetworkPolicy', 'to-redis').spec as {
-        egress: { ports: { port: number }[] }[]
-      }
-      for (const { port } of places) expect(egress[0]?.ports.map((open) => open.port)).to.include(port)
-    }
-  })
-
   it('leads its host to the edge over TLS, for the address that clients are told', () => {
     const { spec } = manifest(manifests, 'Ingress', 'edge')
     const { tls, rules } = spec as {
