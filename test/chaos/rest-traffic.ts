@@ -60,6 +60,11 @@ export class RestTraffic {
     return traffic
   }
 
+  /** How many requests were made so far. */
+  get requests(): number {
+    return this.#requests
+  }
+
   async #client(index: number): Promise<void> {
     const [me, other] = [randomUUID(), randomUUID()]
     const mine = mintToken(this.#cluster.jwtSecret, { sub: me })

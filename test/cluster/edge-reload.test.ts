@@ -17,6 +17,9 @@ const SETTLE_MS = 20_000
 /** Longer than a check waited for an answer before a slow one was let be, by which this is told from that. */
 const BUSY_MS = 1_200
 
+/** Of each of eight clients some. */
+const REQUESTS_A_RELOAD = 40
+
 describe('an edge that is reloaded under load', () => {
   let cluster: Cluster
 
@@ -34,14 +37,15 @@ describe('an edge that is reloaded under load', () => {
     const traffic = await RestTraffic.start(cluster, { clients: 8 })
 
     for (let turn = 0; turn < 3; turn++) {
+      const before = traffic.requests
       await cluster.reloadEdge()
       caller.offer(`offer ${turn}`)
       await callee.next((message) => message.type === 'offer' && message.sdp === `offer ${turn}`)
+      // A busy machine takes its time: what counts is that each reload met requests, not how many fit into it.
+      await eventually(() => expect(traffic.requests - before).to.be.at.least(REQUESTS_A_RELOAD), 15_000)
     }
 
-    const { requests, failed } = await traffic.stop()
-    expect(failed).to.deep.equal([])
-    expect(requests).to.be.greaterThan(50)
+    expect((await traffic.stop()).failed).to.deep.equal([])
   }).timeout(60_000)
 
   it('lets servers be that are too busy to answer the first checks of the new worker', async () => {
