@@ -34,6 +34,16 @@ describe('renderForContainers', () => {
     expect(apis[0]).to.include('api.calls.svc.cluster.local:8081 check port 9101')
   })
 
+  it('serves plain HTTP without a certificate, and TLS alone with one', () => {
+    expect(lines).to.include('bind :8093')
+    expect(config).not.to.include('Strict-Transport-Security')
+    const own = { EDGE_TLS_CERTIFICATE: '/tls', EDGE_STRICT_TRANSPORT_SECONDS: '600' }
+    const secure = renderForContainers(template, { ...HOSTS, ...own })
+    expect(secure).to.include('bind :8093 ssl crt /tls alpn http/1.1\n')
+    expect(secure).to.include('X-Forwarded-Proto https\n')
+    expect(secure).to.include('Strict-Transport-Security max-age=600\n')
+  })
+
   it('names what is missing or wrong', () => {
     expect(() => renderForContainers(template, { EDGE_API_HOST: 'api' })).to.throw('EDGE_GATEWAY_HOST must be set')
     const wrong: Record<string, string> = {
@@ -42,6 +52,8 @@ describe('renderForContainers', () => {
       EDGE_DRAIN_SECONDS: '0',
       EDGE_GATEWAY_SLOTS: '1001',
       EDGE_MAX_CONNECTIONS: 'many',
+      EDGE_STRICT_TRANSPORT_SECONDS: 'long',
+      EDGE_TLS_CERTIFICATE: '/tls verify none',
     }
     for (const [name, value] of Object.entries(wrong))
       expect(() => renderForContainers(template, { ...HOSTS, [name]: value }), name).to.throw(`${name} must be`)

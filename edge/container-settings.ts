@@ -1,6 +1,6 @@
 // The edge of compose and Kubernetes: the same template, with servers found by name. Settings are EDGE_… variables.
 import { poolSections, withPools } from './dns-pool.ts'
-import { renderEdge } from './render.ts'
+import { type EdgeTls, renderEdge } from './render.ts'
 
 /** Every variable with its default; one without a default must be given. */
 export const EDGE_VARIABLES = {
@@ -15,6 +15,10 @@ export const EDGE_VARIABLES = {
   EDGE_MAX_CONNECTIONS: '20000',
   /** Seconds that connections may live on after SIGUSR1. */
   EDGE_DRAIN_SECONDS: '30',
+  /** A PEM file with certificate, chain and key, or a folder of them, as the edge sees it; empty: plain HTTP. */
+  EDGE_TLS_CERTIFICATE: '',
+  /** For how long browsers must refuse plain HTTP to this host (HSTS); 0 says nothing. */
+  EDGE_STRICT_TRANSPORT_SECONDS: '0',
 } as const satisfies Record<string, string | undefined>
 
 type Name = keyof typeof EDGE_VARIABLES
@@ -35,12 +39,23 @@ export function renderForContainers(template: string, env: Record<string, string
   }
   const config = renderEdge(withPools(template, { apis, gateways }), {
     bind: bind('EDGE_BIND', env),
+    tls: tls(env),
     maxConnections: count('EDGE_MAX_CONNECTIONS', env, 1_000_000),
     apis: [],
     gateways: [],
   })
   const internalBind = bind('EDGE_INTERNAL_BIND', env)
   return config + poolSections({ internalBind, drainSeconds: count('EDGE_DRAIN_SECONDS', env, 86_400) })
+}
+
+function tls(env: Record<string, string | undefined>): EdgeTls | undefined {
+  const certificate = value('EDGE_TLS_CERTIFICATE', env)
+  const seconds = value('EDGE_STRICT_TRANSPORT_SECONDS', env)
+  if (!/^\d{1,10}$/.test(seconds)) throw new Error('EDGE_STRICT_TRANSPORT_SECONDS must be a whole number of seconds.')
+  if (certificate === '') return undefined
+  // A word more in its line would be a setting.
+  if (!/^\/[\w./-]+$/.test(certificate)) throw new Error('EDGE_TLS_CERTIFICATE must be an absolute path.')
+  return { certificate, strictTransportSeconds: Number(seconds) }
 }
 
 function value(name: Name, env: Record<string, string | undefined>): string {

@@ -60,7 +60,7 @@ export class RestTraffic {
     return traffic
   }
 
-  /** How many requests have been begun so far. */
+  /** How many requests were made so far. */
   get requests(): number {
     return this.#requests
   }

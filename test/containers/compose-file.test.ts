@@ -33,6 +33,7 @@ interface Service {
 const file = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   services: Record<string, Service>
   networks: Record<string, { internal?: boolean }>
+  volumes: Record<string, object>
 }
 
 const service = (name: string): Service => {
@@ -43,17 +44,20 @@ const service = (name: string): Service => {
 
 const seconds = (text: string | undefined) => Number(/^(\d+)s$/.exec(text ?? '')?.[1] ?? 10)
 
-/** As compose fills it in where the environment says nothing. */
-function environmentOf(name: string): Record<string, string> {
+/** As compose fills it in, where its own environment says no more than `outside`. */
+function environmentOf(name: string, outside: Record<string, string> = {}): Record<string, string> {
   const given = service(name).environment ?? {}
   if (Array.isArray(given)) return {}
   return Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [key, value.replace(/\$\{\w+:?-([^}]*)\}/g, (_all, or: string) => or)]),
+    Object.entries(given).map(([key, value]) => [
+      key,
+      value.replace(/\$\{(\w+):?-([^}]*)\}/g, (_all, from: string, or: string) => outside[from] ?? or),
+    ]),
   )
 }
 
 /** What docker/start.sh makes of it; every secret is some long text. */
-function startedWith(name: string): Record<string, string> {
+function startedWith(name: string, outside: Record<string, string> = {}): Record<string, string> {
   const secrets: Record<string, string> = {
     '/secrets/database_url': 'postgres://tchat:secret@postgres:5432/tchat',
     '/secrets/redis_url': 'redis://:secret@redis:6379',
@@ -61,7 +65,7 @@ function startedWith(name: string): Record<string, string> {
     '/secrets/turn_secret': 'y'.repeat(43),
   }
   return Object.fromEntries(
-    Object.entries(environmentOf(name)).map(([key, value]) => {
+    Object.entries(environmentOf(name, outside)).map(([key, value]) => {
       if (!key.endsWith('_FILE')) return [key, value]
       const secret = secrets[value]
       if (secret === undefined) throw new Error(`${key} is ${value}, which make-secrets.mjs does not make`)
@@ -93,6 +97,22 @@ describe('docker-compose.yml', () => {
     expect(seconds(service('edge').stop_grace_period)).to.be.above(drain)
     expect(service('edge').stop_signal).to.equal('SIGUSR1')
     expect(service('edge').command?.at(-1)).to.equal(service('edge-config').command?.at(-1))
+  })
+
+  it('has neither demo nor TLS by itself, and each by a variable of the environment', () => {
+    const template = readFileSync(join(root, 'edge/haproxy.cfg.template'), 'utf8')
+    expect(renderForContainers(template, environmentOf('edge-config'))).to.match(/^ {2}bind :8093$/m)
+    const settings = environmentOf('edge-config', { EDGE_TLS_CERTIFICATE: '/tls/calls.pem' })
+    expect(renderForContainers(template, settings)).to.include('bind :8093 ssl crt /tls/calls.pem ')
+    expect(service('edge').volumes?.at(-1)).to.match(/^\$\{EDGE_TLS_FOLDER:-edge-tls\}:\/tls:ro$/)
+    expect(file.volumes).to.have.property('edge-tls')
+
+    const demo = { DEMO_ENABLED: 'true' }
+    const api = (given: Record<string, string>) =>
+      loadConfig('api', { ...startedWith('api', given), BIND_ADDRESS: '0.0.0.0' })
+    expect(api({}).http.demoEnabled).to.equal(false)
+    expect(() => api(demo)).to.throw('DEMO_ENABLED must not be true in production')
+    expect(api({ ...demo, NODE_ENV: 'development' }).http.demoEnabled).to.equal(true)
   })
 
   it('has no secret in it: each comes from the environment or from a file of the volume', () => {

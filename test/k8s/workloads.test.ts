@@ -320,6 +320,25 @@ describe('k8s/overlays/production', () => {
     expect(text).to.include(`hold ${processes * poolMax} connections`)
   })
 
+  it('offers Redis by Sentinel in words that the processes know and take, on ports that they may reach', () => {
+    const text = readFileSync(join(root, 'k8s/overlays/production/settings.env'), 'utf8')
+    const offered = Object.fromEntries(
+      [...text.matchAll(/^# ([A-Z_]+)=(\S+)$/gm)].map(([, name = '', value = '']) => [name, value]),
+    )
+    expect(offered).to.have.keys('REDIS_SENTINELS', 'REDIS_SENTINEL_NAME')
+    const known = readFileSync(join(root, '.env.example'), 'utf8')
+    for (const name of Object.keys(offered)) expect(known).to.match(new RegExp(`^${name}=`, 'm'))
+    for (const role of ROLES) {
+      const env = environmentOf(container(manifests, role), manifests, SECRETS)
+      expect(env.REDIS_SENTINELS).to.equal('none')
+      expect(() => loadConfig(role, { ...env, ...offered })).not.to.throw()
+      expect(() => loadConfig(role, { ...env, ...offered, REDIS_SENTINELS: 'sentinel-1' })).to.throw('REDIS_SENTINELS')
+    }
+    const policy = JSON.stringify(manifest(manifests, 'NetworkPolicy', 'to-redis'))
+    for (const address of (offered.REDIS_SENTINELS ?? '').split(','))
+      expect(policy).to.include(`"port":${address.split(':')[1]},`)
+  })
+
   it('leads its host to the edge over TLS, for the address that clients are told', () => {
     const { spec } = manifest(manifests, 'Ingress', 'edge')
     const { tls, rules } = spec as {
