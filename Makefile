@@ -10,7 +10,7 @@ SOURCES := $(shell find api callctl client core edge gateway web worker migratio
 ## Run
 
 .PHONY: up
-up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, TLS=1, TURN=1, PROMETHEUS=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
+up: build ## Start the cluster and show its logs until Ctrl-C (PORT, GATEWAYS, APIS, WORKERS, CALL_GROUPS, TLS=1, TURN=1, PROMETHEUS=1, DATABASE_URL, REDIS_URL, JWT_SECRET)
 	@$(MANY_FILES); exec $(CLUSTER) up
 
 .PHONY: down

@@ -66,7 +66,7 @@ export class Membership {
     if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
     this.#graces.delete(graceKey(call, peer.side))
-    this.#deps.record.connected(call.id)
+    this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
     this.#deps.witness.joined(call, peer, since === undefined ? undefined : joined.recovered)
     if (joined.wasEmpty)
       this.#deps.store.setFacts(call.facts).catch(() => {
@@ -126,6 +126,9 @@ export class Membership {
       throw error
     }
     this.#deps.metrics.joins.inc({ mode: 'restore', outcome: 'joined' })
+    // Where it was buried, a worker has written that the room is empty. After a wipe nobody has, and all come at once.
+    if (joined.wasEmpty && joined.epoch === peer.epoch)
+      this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
     if (peer.closed || peer.roomState !== 'joined') return
     call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
@@ -174,7 +177,9 @@ export class Membership {
           // Redis was wiped meanwhile: whoever ends graces announces the leave, unless the user is back.
           await store.restoreGrace(call.id, peer.side, 0)
         }
-        if (left.empty && !call.over) record.empty(call.id)
+        // Without a room nobody knows whether others are about to write themselves into it again: the roll call finds out.
+        if (left.empty && left.occupancy > 0 && !call.over)
+          record.note({ callId: call.id, isOccupied: false, version: left.occupancy })
         return
       } catch (error) {
         this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')

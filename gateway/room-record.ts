@@ -1,9 +1,10 @@
 /**
  * Keeps Postgres told of whether a call has connected peers: `first_joined_at` and `peers_gone_since` are what the
  * worker judges by. Written behind the signaling, never before it: while Postgres is away, calls go on and the newest
- * fact of each call waits here.
+ * fact of each call waits here. Another node may write of the same call sooner or later: the room's version says who is right.
  */
 import type { CallService } from '../core/calls/call-service.ts'
+import type { Occupancy } from '../core/calls/occupancy.ts'
 import type { Logger } from '../core/platform/logger.ts'
 
 /** Pause before Postgres is tried again. The worker waits a full lease after its return before it judges by the record. */
@@ -12,33 +13,23 @@ const RETRY_MS = 500
 const COLLECT_MS = 50
 const BATCH = 500
 
-type Fact = 'connected' | 'empty'
-
 export class RoomRecord {
-  readonly #calls: Pick<CallService, 'peersJoined' | 'peersGone'>
+  readonly #calls: Pick<CallService, 'noteOccupancy'>
   readonly #log: Logger
   /** The newest fact of each call that Postgres does not have yet. */
-  readonly #waiting = new Map<string, Fact>()
+  readonly #waiting = new Map<string, Occupancy>()
   #writing: Promise<void> | undefined
   #stopped = false
 
-  constructor(calls: Pick<CallService, 'peersJoined' | 'peersGone'>, log: Logger) {
+  constructor(calls: Pick<CallService, 'noteOccupancy'>, log: Logger) {
     this.#calls = calls
     this.#log = log
   }
 
-  /** A peer of the call is connected. */
-  connected(callId: string): void {
-    this.#note(callId, 'connected')
-  }
-
-  /** No peer of the call is connected any more, on any node. */
-  empty(callId: string): void {
-    this.#note(callId, 'empty')
-  }
-
-  #note(callId: string, fact: Fact): void {
-    this.#waiting.set(callId, fact)
+  /** Whether a peer is connected, on any node; an older fact than one that waits is passed over. */
+  note(fact: Occupancy): void {
+    if ((this.#waiting.get(fact.callId)?.version ?? 0) >= fact.version) return
+    this.#waiting.set(fact.callId, fact)
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined
     })
@@ -47,13 +38,10 @@ export class RoomRecord {
   async #write(): Promise<void> {
     while (this.#waiting.size > 0) {
       await pause(this.#stopped ? 0 : COLLECT_MS)
-      const batch = [...this.#waiting].slice(0, BATCH)
-      const callsThat = (wanted: Fact) => batch.filter(([, fact]) => fact === wanted).map(([callId]) => callId)
-      const [connected, empty] = [callsThat('connected'), callsThat('empty')]
+      const batch = [...this.#waiting.values()].slice(0, BATCH)
       try {
-        if (connected.length > 0) await this.#calls.peersJoined(connected)
-        if (empty.length > 0) await this.#calls.peersGone(empty)
-        for (const [callId, fact] of batch) if (this.#waiting.get(callId) === fact) this.#waiting.delete(callId)
+        await this.#calls.noteOccupancy(batch)
+        for (const fact of batch) if (this.#waiting.get(fact.callId) === fact) this.#waiting.delete(fact.callId)
       } catch (error) {
         if (this.#stopped) return
         this.#log.debug({ calls: batch.length, err: (error as Error).message }, 'room record not written yet')

@@ -10,6 +10,7 @@ import * as webhookDeliveries from './0010-webhook-deliveries.ts'
 import * as callJournal from './0020-call-journal.ts'
 import * as callGroups from './0021-call-groups.ts'
 import * as demoUsers from './0080-demo-users.ts'
+import * as occupancyVersion from './0081-occupancy-version.ts'
 
 /** In order, and only ever added to: a name that has run somewhere must not change. */
 const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
@@ -22,6 +23,7 @@ const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
   { name: '0020-call-journal', ...callJournal },
   { name: '0021-call-groups', ...callGroups },
   { name: '0080-demo-users', ...demoUsers },
+  { name: '0081-occupancy-version', ...occupancyVersion },
 ]
 
 /** An explicit list: no folder is read, so the compiled form runs from anywhere. */

@@ -8,7 +8,7 @@ import type { CallStatus } from '../protocol/signaling.ts'
 import type { Call } from './call.ts'
 import { type CallEvent, nextState } from './call-state.ts'
 import type { CallStore, StoredCall } from './call-store.ts'
-import type { CallTransitions, Change, Ending, Pick } from './call-transitions.ts'
+import type { CallTransitions, Change, Ending, Pick as Picking } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
 import type { GroupScope } from './group-scope.ts'
 
@@ -63,10 +63,13 @@ export class CallDeadlines {
     const { store, rooms } = this.#deps
     const suspects = await withRetries(() => store.findAbandoned(limit, scope), { repeatable: true })
     if (suspects.length === 0) return 0
-    const connected = await rooms.hasConnectedPeer(suspects, scope?.name ?? null)
-    const present = suspects.filter((id) => connected.get(id) === true)
-    if (present.length > 0) await withRetries(() => store.markJoined(present), { repeatable: true })
-    const absent = suspects.filter((id) => connected.get(id) === false)
+    const connected = await rooms.hasConnectedPeer(
+      suspects.map(({ id }) => id),
+      scope?.name ?? null,
+    )
+    const present = suspects.filter(({ id }) => connected.get(id) === true)
+    await this.#correct(present, true)
+    const absent = suspects.map(({ id }) => id).filter((id) => connected.get(id) === false)
     const ended = absent.length > 0 ? await this.#endAbandoned({ ids: absent }) : 0
     return present.length + ended
   }
@@ -87,10 +90,15 @@ export class CallDeadlines {
     )
     const joined = calls.filter((call) => connected.get(call.id) === true && !isMarkedPresent(call))
     const gone = calls.filter((call) => connected.get(call.id) === false && isMarkedPresent(call))
-    if (joined.length > 0)
-      await withRetries(() => store.markJoined(joined.map((call) => call.id)), { repeatable: true })
-    if (gone.length > 0) await withRetries(() => store.markGone(gone.map((call) => call.id)), { repeatable: true })
+    await this.#correct(joined, true)
+    await this.#correct(gone, false)
     return calls.length < limit ? undefined : calls.at(-1)?.id
+  }
+
+  async #correct(calls: Pick<Call, 'id' | 'occupancyVersion'>[], isOccupied: boolean): Promise<void> {
+    if (calls.length === 0) return
+    const seen = calls.map(({ id, occupancyVersion }) => ({ callId: id, isOccupied, version: occupancyVersion }))
+    await withRetries(() => this.#deps.store.correctOccupancy(seen), { repeatable: true })
   }
 
   async #endAbandoned(calls: { id: string } | { ids: string[] }): Promise<number> {
@@ -99,7 +107,7 @@ export class CallDeadlines {
     return lost.length + never.length
   }
 
-  async #finish(from: Ending['from'], event: CallEvent, pick: Pick): Promise<Change[]> {
+  async #finish(from: Ending['from'], event: CallEvent, pick: Picking): Promise<Change[]> {
     const ending = endingOf(from, event)
     // Repeating is safe: what the first attempt has ended is not due any more, and its events are in the outbox.
     const changes = await withRetries(() => this.#deps.transitions.finish(ending, pick), { repeatable: true })

@@ -24,6 +24,8 @@ export interface CallRow {
   version: number
   first_joined_at: Time | null
   peers_gone_since: Time | null
+  /** A bigint of Postgres; absent in a row that an older version has put into the outbox. */
+  occupancy_version?: string | number
   ringing_at: LaterColumn
   unreachable_at: LaterColumn
 }
@@ -45,6 +47,7 @@ export function callFromRow(row: CallRow): Call {
     version: row.version,
     firstJoinedAt: dateOrNull(row.first_joined_at),
     peersGoneSince: dateOrNull(row.peers_gone_since),
+    occupancyVersion: Number(row.occupancy_version ?? 0),
     ringingAt: dateOrNull(row.ringing_at),
     unreachableAt: dateOrNull(row.unreachable_at),
   }

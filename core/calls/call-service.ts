@@ -22,6 +22,7 @@ import { withRetries } from './database-retry.ts'
 import type { EventPublisher } from './group-events.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
 import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
+import type { Occupancy } from './occupancy.ts'
 import { Outbox } from './outbox.ts'
 import { RingReceipts } from './ring-receipts.ts'
 
@@ -223,14 +224,12 @@ export class CallService {
     return withRetries(() => this.#store.shareContact(userId, otherUserId), { repeatable: true })
   }
 
-  /** Somebody has joined these rooms: no setup or lost-peers limit runs. No event, no new version; nothing if it is over. */
-  async peersJoined(callIds: string[]): Promise<void> {
-    await withRetries(() => this.#store.markJoined(callIds), { repeatable: true })
-  }
-
-  /** The last connected peers have gone: the lost-peers limit runs from now. No event; nothing if it is over. */
-  async peersGone(callIds: string[]): Promise<void> {
-    await withRetries(() => this.#store.markGone(callIds), { repeatable: true })
+  /**
+   * Somebody has joined these rooms, or the last connected peers have gone: whichever limits run then. What is older than
+   * what is written is passed over. No event, no new version; nothing if a call is over.
+   */
+  async noteOccupancy(facts: Occupancy[]): Promise<void> {
+    await withRetries(() => this.#store.markOccupancy(facts), { repeatable: true })
   }
 
   /** Counts the calls that live, for the metrics. */

@@ -1,10 +1,11 @@
-/** Reads calls that may be live, and marks who is in their rooms. Never writes a status: call-transitions.ts does. */
+/** Reads calls that may be live, and marks whether anybody is in their rooms. Never writes a status: call-transitions.ts does. */
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
 import type { Call } from './call.ts'
 import { type CallRow, callFromRow } from './call-rows.ts'
 import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
 import { type GroupScope, inScope } from './group-scope.ts'
+import type { Occupancy } from './occupancy.ts'
 
 export interface StoredCall extends Call {
   /** Its deadline has passed and it may be judged within a request. */
@@ -74,46 +75,55 @@ export class CallStore {
     return rows.map(storedCall)
   }
 
-  /** Somebody is in the room: no setup or lost-peers limit runs. Touches only what is not marked so. */
-  async markJoined(callIds: string[]): Promise<void> {
-    await this.#mark(
-      callIds,
-      'first_joined_at IS NULL OR peers_gone_since IS NOT NULL',
-      `first_joined_at = coalesce(first_joined_at, clock.at), peers_gone_since = NULL,
-       deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at END`,
-    )
+  /**
+   * Marks who is in the rooms, where it is newer than what is marked: with somebody no setup or lost-peers limit runs;
+   * with nobody the lost-peers limit runs from now, or the later answer, and anew where somebody came meanwhile.
+   */
+  async markOccupancy(facts: Occupancy[]): Promise<void> {
+    await this.#mark(facts, 'calls.occupancy_version < told.version')
   }
 
-  /** Nobody is in the room any more: from now, or the later answer, the lost-peers limit runs. */
-  async markGone(callIds: string[]): Promise<void> {
-    await this.#mark(
-      callIds,
-      'first_joined_at IS NOT NULL AND peers_gone_since IS NULL',
-      `peers_gone_since = clock.at,
-       deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at ELSE clock.at + ${after('lostMs')} END`,
-    )
+  /**
+   * Marks what a look into the rooms has found, without a version of its own. `version` is what the call had when it
+   * was read, before that look: where something newer is marked meanwhile, the look is stale and nothing is changed.
+   */
+  async correctOccupancy(seen: Occupancy[]): Promise<void> {
+    await this.#mark(seen, 'calls.occupancy_version = told.version')
   }
 
-  async #mark(callIds: string[], where: string, changes: string): Promise<void> {
+  async #mark(facts: Occupancy[], where: string): Promise<void> {
     // Locked in the order of ids, so that two processes which mark the same calls never wait in a circle.
     await this.#db.raw(
-      `WITH ${CLOCK}, picked AS (
-         SELECT id FROM calls WHERE id = ANY (:callIds) AND status IN ('connecting', 'active') AND (${where})
-         ORDER BY id FOR UPDATE)
-       UPDATE calls SET ${changes} FROM clock CROSS JOIN picked WHERE calls.id = picked.id`,
-      { callIds, ...this.#limits },
+      `WITH ${CLOCK}, told AS (
+         SELECT * FROM unnest(CAST(:callIds AS uuid[]), CAST(:versions AS bigint[]), CAST(:occupied AS boolean[]))
+           AS told (call_id, version, is_occupied)),
+       picked AS (
+         SELECT told.* FROM calls JOIN told ON calls.id = told.call_id
+         WHERE calls.status IN ('connecting', 'active') AND ${where}
+         ORDER BY calls.id FOR UPDATE OF calls)
+       UPDATE calls SET occupancy_version = picked.version, first_joined_at = coalesce(first_joined_at, clock.at),
+         peers_gone_since = CASE WHEN NOT is_occupied THEN clock.at END,
+         deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at
+           ELSE CASE WHEN NOT is_occupied THEN clock.at + ${after('lostMs')} END END
+       FROM clock CROSS JOIN picked WHERE calls.id = picked.call_id`,
+      {
+        callIds: facts.map(({ callId }) => callId),
+        versions: facts.map(({ version }) => version),
+        occupied: facts.map(({ isOccupied }) => isOccupied),
+        ...this.#limits,
+      },
     )
   }
 
-  /** Active calls whose setup or lost-peers limit has passed, the longest overdue first. */
-  async findAbandoned(limit: number, scope?: GroupScope): Promise<string[]> {
+  /** Active calls whose setup or lost-peers limit has passed, the longest overdue first, each with its occupancy. */
+  async findAbandoned(limit: number, scope?: GroupScope): Promise<Pick<Call, 'id' | 'occupancyVersion'>[]> {
     const { sql, bindings } = inScope('call_group', scope)
-    const { rows } = await this.#db.raw<{ rows: { id: string }[] }>(
-      `SELECT id FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp() ${sql}
+    const { rows } = await this.#db.raw<{ rows: { id: string; occupancy_version: string }[] }>(
+      `SELECT id, occupancy_version FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp() ${sql}
        ORDER BY deadline_at LIMIT :limit`,
       { limit, ...bindings },
     )
-    return rows.map((row) => row.id)
+    return rows.map((row) => ({ id: row.id, occupancyVersion: Number(row.occupancy_version) }))
   }
 
   /** How many calls ring, and how many are answered: two counts in indexes of live calls alone. */

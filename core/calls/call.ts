@@ -23,6 +23,8 @@ export interface Call {
   firstJoinedAt: Date | null
   /** Since when no peer of either side is connected; null while one is, or before anybody joined. */
   peersGoneSince: Date | null
+  /** Which change of the room between somebody and nobody these two say; 0 before the first. */
+  occupancyVersion: number
   /** When the first device of the callee said that it rings. */
   ringingAt: Date | null
   /** When the limit for such a receipt passed without one; a receipt may come later. */
@@ -98,6 +100,7 @@ export function asCreated(call: Call): Call {
     version: 1,
     firstJoinedAt: null,
     peersGoneSince: null,
+    occupancyVersion: 0,
     ringingAt: null,
     unreachableAt: null,
   }

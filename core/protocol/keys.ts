@@ -10,7 +10,7 @@
  *     drain:<node>        string `stay` or `exit`, an operator's wish that the node reads at its next beat; 10 min
  *     calls:<node>        set    calls with a connection on the node
  *     room:<call>         hash   e epoch, n last number, la/lb last number to a side, ta/tb forgotten up to, na/nb nodes
- *                                of a side, g generation in which it was entered, pe/pn epoch and last number that it had before, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, bytes
+ *                                of a side, g generation in which it was entered, pe/pn epoch and last number that it had before, sa/sb connection status, oa/ob outcome of its set-up, pv version of who is present, cv version of whether anybody is connected, bytes
  *                                of the log, ca/cb the only connection of a side that has sent ('*' several), ix whether all ids are in
  *                                ids, x when the expiries were put off last; 5 min
  *     roster:<call>       hash   connection -> <side>|<node>; 5 min, refreshed by the node

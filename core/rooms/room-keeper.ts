@@ -7,6 +7,12 @@ import { RedisScript } from '../platform/redis-scripts.ts'
 const BATCH = 100
 const REPLY_TIMEOUT_MS = 2000
 
+export interface EmptyRoom {
+  callId: string
+  /** The version of its being empty; see `Joined`. */
+  occupancy: number
+}
+
 export class RoomKeeper {
   readonly #redis: Redis
   readonly #prefix: string
@@ -23,12 +29,13 @@ export class RoomKeeper {
   }
 
   /** Takes the peers of dead nodes out of their rooms. Returns the calls that no connected peer is left in. */
-  async buryDead(): Promise<string[]> {
-    const empty: string[] = []
+  async buryDead(): Promise<EmptyRoom[]> {
+    const empty: EmptyRoom[] = []
     for (;;) {
       const reply = this.#bury.run(this.#redis, [this.#prefix, this.#leaseMs, this.#graceMs, BATCH])
-      const [more, ...calls] = (await within(REPLY_TIMEOUT_MS, reply)) as [number, ...string[]]
-      empty.push(...calls)
+      const [more, ...calls] = (await within(REPLY_TIMEOUT_MS, reply)) as [number, ...(string | number)[]]
+      for (let at = 0; at < calls.length; at += 2)
+        empty.push({ callId: String(calls[at]), occupancy: Number(calls[at + 1]) })
       if (more === 0) return empty
     }
   }

@@ -37,7 +37,19 @@ export interface Joined {
   version: number
   present: Side[]
   wasEmpty: boolean
+  /** Rises whenever the room changes between somebody and nobody who is connected: orders what nodes write of it. */
+  occupancy: number
   tail: Entry[]
+}
+
+export interface Left {
+  left: boolean
+  version: number
+  present: Side[]
+  empty: boolean
+  hadSeat: boolean
+  /** As of {@link Joined}; 0 where there is no room. */
+  occupancy: number
 }
 
 /** What a node hears when it beats. */
@@ -102,7 +114,8 @@ export class RoomStore {
       version: Number(reply[5]),
       present: readSides(String(reply[6])),
       wasEmpty: reply[7] === 1,
-      tail: reply.slice(8).map((entry) => parseEntry(String(entry), joinedEpoch)),
+      occupancy: Number(reply[8]),
+      tail: reply.slice(9).map((entry) => parseEntry(String(entry), joinedEpoch)),
     }
   }
 
@@ -112,7 +125,7 @@ export class RoomStore {
     how: 'clean' | 'lost',
     graceMs: number,
     confirmed: { epoch: string; number: number },
-  ): Promise<{ left: boolean; version: number; present: Side[]; empty: boolean; hadSeat: boolean }> {
+  ): Promise<Left> {
     const reply = (await this.#scripts.run(
       'leave',
       [seat.callId],
@@ -134,6 +147,7 @@ export class RoomStore {
       present: readSides(String(reply[2])),
       empty: reply[3] === 1,
       hadSeat: reply[4] === 1,
+      occupancy: Number(reply[5]),
     }
   }
 

@@ -2,11 +2,20 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { readDescription } from './description.ts'
+import { type DescribedGroup, readDescription } from './description.ts'
 import { readTokenKey } from './token-key.ts'
 import { UserError } from './user-error.ts'
 
 const program = join(dirname(dirname(import.meta.dirname)), 'dist', 'callctl', 'main.js')
+
+/** What the processes of the cluster are told of its groups. */
+function variablesOf(groups: DescribedGroup[]): Record<string, string> {
+  if (groups.length === 0) return {}
+  return {
+    GROUP_REDIS_URLS: groups.map(({ name, redis }) => `${name}=${redis.url}`).join(','),
+    GROUP_PUBLIC_URLS: groups.map(({ name, url }) => `${name}=${url}`).join(','),
+  }
+}
 
 /** Runs it to its end; returns its exit code. What the shell says (WEBHOOK_URLS, say) goes with it. */
 export function callctl(runDir: string, args: string[], env: NodeJS.ProcessEnv): number {
@@ -20,6 +29,7 @@ export function callctl(runDir: string, args: string[], env: NodeJS.ProcessEnv):
       ...env,
       DATABASE_URL: env.DATABASE_URL || description.postgres.url,
       REDIS_URL: env.REDIS_URL || `redis://127.0.0.1:${description.redis.port}`,
+      ...variablesOf(description.groups),
       ...(key === undefined ? {} : { JWT_SECRET: key.secret, JWT_PUBLIC_KEY: '', JWKS_URL: '' }),
     },
   })

@@ -1,6 +1,6 @@
 // A whole cluster on one machine. `make up` runs one in the checkout; tests run private ones, several at once, by the
 // same function. This file is what its users see; lifecycle.ts is how it starts and stops.
-import type { ClusterDescription } from './description.ts'
+import type { ClusterDescription, DescribedGroup } from './description.ts'
 import { ClusterLifecycle } from './lifecycle.ts'
 import type { Member, Role } from './member.ts'
 import { makeRunDir } from './run-dir.ts'
@@ -25,6 +25,10 @@ export interface ClusterOptions {
   env?: Record<string, string | undefined>
   /** For one process, over `env`; its index counts from 0. */
   envFor?: (role: Role, index: number) => Record<string, string>
+  /** Whom the edge knows, by role and index; everybody by default. */
+  behindEdge?: (role: Role, index: number) => boolean
+  /** What cluster.json says of groups, where there are several; see groups.ts. */
+  groups?: () => DescribedGroup[]
   /** Servers of one's own instead of private ones. */
   databaseUrl?: string
   redisUrl?: string

@@ -13,6 +13,15 @@ export interface ClusterDescription {
   postgres: { pid: number | null; url: string }
   /** Null where it was not asked for. */
   turn: { pid: number | null; port: number } | null
+  /** Empty where there is one group alone. */
+  groups: DescribedGroup[]
+}
+
+/** A Redis, and the origin of the gateways on it. */
+export interface DescribedGroup {
+  name: string
+  url: string
+  redis: { url: string; pid: number | null }
 }
 
 interface DescribedServer {

@@ -83,6 +83,11 @@ export class Edge {
     return edge
   }
 
+  /** The file of the authority behind its certificate; null where it has none. */
+  get ca(): string | null {
+    return this.certificate?.ca ?? null
+  }
+
   /** Where clients connect. */
   get url(): string {
     return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`
@@ -122,7 +127,7 @@ export class Edge {
 
   /** @throws with the reason while it does not lead to an API */
   async checkReady(): Promise<void> {
-    const status = await statusOf(`${this.url}/health`, this.certificate?.ca ?? null)
+    const status = await statusOf(`${this.url}/health`, this.ca)
     if (status !== 200) throw new Error(`/health said ${status}`)
   }
 }

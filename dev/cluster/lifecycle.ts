@@ -79,12 +79,7 @@ export class ClusterLifecycle {
     const served = ({ name, pid, port, metricsPort }: Member) => ({ name, pid, port, metrics_port: metricsPort })
     return {
       edge: this.edge
-        ? {
-            port: this.port,
-            pid: this.edge.process.pid,
-            metrics_port: this.edge.metricsPort,
-            ca: this.edge.certificate?.ca ?? null,
-          }
+        ? { port: this.port, pid: this.edge.process.pid, metrics_port: this.edge.metricsPort, ca: this.edge.ca }
         : null,
       gateways: of('gateway').map(served),
       api: of('api').map(served),
@@ -92,6 +87,7 @@ export class ClusterLifecycle {
       redis: { pid: this.redis?.pid ?? null, port: this.redis?.port ?? portOf(this.options.redisUrl, 6379) },
       postgres: { pid: this.postgres?.pid ?? null, url: this.postgres?.url ?? this.options.databaseUrl ?? '' },
       turn: this.turn ? { pid: this.turn.pid, port: this.turn.port } : null,
+      groups: this.options.groups?.() ?? [],
     }
   }
 
@@ -124,12 +120,11 @@ export class ClusterLifecycle {
   async untilReady(name: string): Promise<void> {
     const edge = name === 'edge' ? this.edge : undefined
     const supervised = (edge ?? this.member(name)).process
-    const check = () => (edge ?? this.member(name)).checkReady()
     await waitUntil(`${name} was not ready`, READY_DEADLINE_MS, async () => {
       if (this.options.signal?.aborted) throw new GiveUp('the start was given up')
       if (supervised.hasFailed) throw new GiveUp(`it ended (${supervised.lastExitReason})\n${supervised.lastLines}`)
       try {
-        await check()
+        await (edge ?? this.member(name)).checkReady()
       } catch (error) {
         throw new Error(`${error instanceof Error ? error.message : error}\n${supervised.lastLines}`)
       }
@@ -194,6 +189,7 @@ export class ClusterLifecycle {
     const behind = (role: Role): EdgeServer[] =>
       this.members
         .filter((member) => member.role === role)
+        .filter((_member, index) => this.options.behindEdge?.(role, index) ?? true)
         .map(({ name, port, metricsPort }) => ({ name, host: '127.0.0.1', port, checkPort: metricsPort }))
     return { apis: behind('api'), gateways: behind('gateway') }
   }

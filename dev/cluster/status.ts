@@ -13,7 +13,7 @@ export async function status(runDir: string): Promise<boolean> {
     console.log('nothing runs here')
     return false
   }
-  const { edge, gateways, api, workers, redis, postgres, turn } = description
+  const { edge, gateways, api, workers, redis, postgres, turn, groups } = description
   const members = [...gateways, ...api, ...workers.map((worker) => ({ ...worker, port: 0 }))]
   const states = await Promise.all(
     members.map(({ metrics_port }) => stateOf(`http://127.0.0.1:${metrics_port}/health/ready`)),
@@ -26,7 +26,12 @@ export async function status(runDir: string): Promise<boolean> {
     states.push(await stateOf(`${scheme}://127.0.0.1:${edge.port}/health`, edge.ca))
     printLine('edge', edge.pid, `${scheme}://localhost:${edge.port}`, states.at(-1) ?? '')
   }
-  printLine('redis', redis.pid, `port ${redis.port}`, '')
+  for (const group of groups.slice(1)) {
+    states.push(await stateOf(`${group.url}/health`))
+    printLine(`edge ${group.name}`, null, group.url, states.at(-1) ?? '')
+  }
+  for (const { name, redis: own } of groups) printLine(`redis ${name}`, own.pid, `port ${new URL(own.url).port}`, '')
+  if (groups.length === 0) printLine('redis', redis.pid, `port ${redis.port}`, '')
   printLine('postgres', postgres.pid, `port ${new URL(postgres.url).port || 5432}`, '')
   if (turn) printLine('turn', turn.pid, `port ${turn.port}`, '')
   return states.every((state) => state === 'ready')

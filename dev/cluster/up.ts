@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type Cluster, startCluster } from './cluster.ts'
 import type { ClusterDescription } from './description.ts'
+import { MOST_GROUPS, startGroups } from './groups.ts'
 import { probePort } from './ports.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { stopLeftovers } from './process-identity.ts'
@@ -63,23 +64,29 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     apis: wholeNumber(env, 'APIS', 1, 64),
     workers: wholeNumber(env, 'WORKERS', 1, 64),
   }
-  const refused = await probePort(port)
-  if (refused !== undefined) throw new UserError(portAdvice(port, refused))
+  const groups = wholeNumber(env, 'CALL_GROUPS', 1, MOST_GROUPS)
+  if (groups > 1) refuseBesideGroups(env)
+  for (let index = 0; index < groups; index++) {
+    const refused = await probePort(port + index)
+    if (refused !== undefined) throw new UserError(portAdvice(port + index, refused))
+  }
   await findEveryTool(env, print)
 
-  const bare = await startCluster({
+  const options = {
     ...wanted,
     port,
     turn: wantsTurn(env),
     tls: isWanted(env.TLS),
-    env: { NODE_ENV: 'development', DEMO_ENABLED: String(mayShowDemo(env)), ...env },
+    // The page knows one origin of calls, so with groups there is none.
+    env: { NODE_ENV: 'development', DEMO_ENABLED: String(groups === 1 && mayShowDemo(env)), ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
     durable: true,
     runDir,
     log: print,
     signal,
-  })
+  }
+  const bare = await (groups > 1 ? startGroups(groups, options) : startCluster(options))
   const cluster = isWanted(env.PROMETHEUS) ? await withPrometheus(bare, print) : bare
   const foreignKey = Boolean(env.JWT_PUBLIC_KEY || env.JWKS_URL)
   if (!foreignKey) {
@@ -87,6 +94,7 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
   }
   const { edge } = cluster.description
   console.log(`ready: ${edge?.ca ? 'https' : 'http'}://localhost:${port}`)
+  for (const { name, url } of cluster.description.groups) console.log(`group ${name}: ${url}`)
   if (edge?.ca) console.log(`certificate: made here, trust it by ${relative(process.cwd(), edge.ca)} (curl --cacert)`)
   console.log(
     foreignKey
@@ -131,6 +139,12 @@ async function findEveryTool(env: NodeJS.ProcessEnv, print: (name: string, line:
   if (wantsTurn(env)) await attempt(() => findTool(COTURN, (line) => print('turn', line)))
   if (isWanted(env.PROMETHEUS)) await attempt(() => findTool(PROMETHEUS, (line) => print('prometheus', line)))
   if (missing.length > 0) throw new UserError(missing.join('\n'))
+}
+
+function refuseBesideGroups(env: NodeJS.ProcessEnv): void {
+  for (const name of ['REDIS_URL', 'GROUP_REDIS_URLS', 'TLS', 'DEMO_ENABLED'])
+    if (isWanted(env[name]) && env[name] !== 'false')
+      throw new UserError(`CALL_GROUPS starts a Redis and an edge for each group: it goes without ${name}.`)
 }
 
 /** The demo signs tokens with a secret of its own, and production refuses it. */

@@ -19,6 +19,8 @@ export interface DemoOptions {
   /** Origins of the gateways. The caller takes the first, the callee the last. */
   gatewayUrls: string[]
   mintToken(userId: string): string
+  /** The ports of the groups' edges, where there are several groups. */
+  groupPorts?: string[]
   /** Both ends go through a TURN server, with credentials that the API gives them. */
   relayOnly?: boolean
   print(line: string): void
@@ -83,14 +85,18 @@ class Demo {
     this.#step('the callee waits on a user channel (Socket.IO)')
 
     const body = { caller_id: this.#callerId, callee_id: this.#calleeId, call_type: 'video' }
-    const { call_id: callId } = await this.#ask<InitiateResponse>('POST', '/calls/initiate', callerToken, body)
-    this.#step(`the caller initiates call ${callId}`)
+    const call = await this.#ask<InitiateResponse>('POST', '/calls/initiate', callerToken, body)
+    const callId = call.call_id
+    const at = { caller: this.#placeOf(call, callerUrl), callee: this.#placeOf(call, calleeUrl) }
+    this.#step(
+      `the caller initiates call ${callId}${this.#options.groupPorts?.length ? `, in the group at ${at.caller}` : ''}`,
+    )
 
     const ringing = await channel.next('incoming-call')
     if (ringing.call_id !== callId) throw new Error('Another call rang')
     this.#step('the callee rings: incoming-call')
 
-    const caller = this.#use(await connectRaw(callerUrl, callerToken, callId))
+    const caller = this.#use(await connectRaw(at.caller, callerToken, callId))
     await this.#join(caller, callId, this.#callerId)
     this.#step(`the caller joins the call (${caller.transport})`)
 
@@ -98,7 +104,7 @@ class Demo {
     while ((await caller.next('call-status')).status !== 'active') {}
     this.#step('the callee answers, the caller hears of it: call-status active')
 
-    const callee = this.#use(await connectSocketIo(calleeUrl, calleeToken, callId))
+    const callee = this.#use(await connectSocketIo(at.callee, calleeToken, callId))
     await this.#join(callee, callId, this.#calleeId)
     this.#step(`the callee joins the call (${callee.transport})`)
 
@@ -160,6 +166,12 @@ class Demo {
     const [heardByCallee, heardByCaller] = await within(CONNECT_DEADLINE_MS, 'the messages arrive', messages)
     this.#step(`the callee reads "${heardByCallee}", the caller reads "${heardByCaller}"`)
     return { heardByCallee, heardByCaller, candidates }
+  }
+
+  /** A gateway of its own for each, unless the call lives in another group (docs/groups.md): there its edge chooses one. */
+  #placeOf({ signaling_url: signalingUrl }: InitiateResponse, gatewayUrl: string): string {
+    const { origin, port } = new URL(signalingUrl.replace(/^ws/, 'http'))
+    return this.#options.groupPorts?.includes(port) ? origin : gatewayUrl
   }
 
   async #iceFor(token: string): Promise<IceOptions> {

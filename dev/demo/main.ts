@@ -10,18 +10,21 @@ import { stopLibdatachannel } from './libdatachannel-connection.ts'
 
 const runDir = join(dirname(dirname(import.meta.dirname)), '.run')
 
-function runningCluster(): Pick<DemoOptions, 'apiUrl' | 'gatewayUrls' | 'mintToken'> {
+function runningCluster(): Pick<DemoOptions, 'apiUrl' | 'gatewayUrls' | 'groupPorts' | 'mintToken'> {
   if (!findSupervisor(runDir)) throw new UserError('No cluster runs here. Start one with "make up".')
   const key = readTokenKey(runDir)
   if (!key) throw new UserError('The tokens of this cluster come from an auth service, the demo cannot make any.')
-  const { edge, api, gateways } = JSON.parse(readFileSync(join(runDir, 'cluster.json'), 'utf8')) as ClusterDescription
+  const { edge, api, gateways, groups } = JSON.parse(
+    readFileSync(join(runDir, 'cluster.json'), 'utf8'),
+  ) as ClusterDescription
   const origin = (port: number | undefined) => `http://127.0.0.1:${port}`
   const edgeUrl = edge?.ca ? `https://localhost:${edge.port}` : origin(edge?.port ?? api[0]?.port)
   const gatewayUrls = gateways.filter(({ pid }) => pid !== null).map(({ port }) => origin(port))
   return {
     apiUrl: edgeUrl,
     // Two gateways, or whatever the edge has.
-    gatewayUrls: gatewayUrls.length > 1 ? gatewayUrls : [edgeUrl],
+    gatewayUrls: gatewayUrls.length > 1 && groups.length === 0 ? gatewayUrls : [edgeUrl],
+    groupPorts: groups.map(({ url }) => new URL(url).port),
     mintToken: (user) => mintToken(key, { user }),
   }
 }

@@ -225,19 +225,50 @@ describe('CallService', () => {
       const deadline = async () =>
         (await parts.db.raw('SELECT deadline_at FROM calls WHERE id = ?', [call.id])).rows[0].deadline_at
 
-      await parts.calls.peersGone([call.id])
-      expect((await parts.calls.require(call.id)).peersGoneSince).to.equal(null)
-      await parts.calls.peersJoined([call.id])
-      await parts.calls.peersGone([call.id])
+      const note = (version: number, isOccupied: boolean) =>
+        parts.calls.noteOccupancy([{ callId: call.id, isOccupied, version }])
+
+      await note(11, true)
+      await note(12, false)
       expect(await deadline()).to.deep.equal(call.ringExpiresAt)
       const { answeredAt } = await parts.calls.answer(call.id, users.calleeId, undefined)
       expect((await deadline()).getTime() - Number(answeredAt?.getTime())).to.equal(60_000)
-      await parts.calls.peersJoined([call.id])
+      await note(13, true)
       expect(await deadline()).to.equal(null)
-      await parts.calls.peersGone([call.id])
+      await note(14, false)
       const gone = await parts.calls.require(call.id)
       expect((await deadline()).getTime() - Number(gone.peersGoneSince?.getTime())).to.equal(60_000)
       expect(gone.version).to.equal(2)
+    })
+
+    it('begins the lost-peers limit anew after a visit of which only the end is told', async () => {
+      const users = pair()
+      const { call } = await parts.calls.initiate(users)
+      await parts.calls.answer(call.id, users.calleeId, undefined)
+      const goneSince = async () => (await parts.calls.require(call.id)).peersGoneSince?.getTime() ?? 0
+
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12 }])
+      await backdate(parts.db, call.id, 'peers_gone_since', 50_000)
+      const before = await goneSince()
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12 }])
+      expect(await goneSince()).to.equal(before)
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 14 }])
+
+      expect(await goneSince()).to.be.at.least(before + 50_000)
+    })
+
+    it('keeps the newest of what processes tell of a room, in whatever order they tell it', async () => {
+      const users = pair()
+      const { call } = await parts.calls.initiate(users)
+      await parts.calls.answer(call.id, users.calleeId, undefined)
+      const isOccupied = async () => (await parts.calls.require(call.id)).peersGoneSince === null
+      const tell = (version: number) =>
+        parts.calls.noteOccupancy([{ callId: call.id, isOccupied: version % 2 === 1, version }])
+
+      for (const version of [11, 13, 12]) await tell(version)
+      expect(await isOccupied()).to.equal(true)
+      for (const version of [16, 15, 14]) await tell(version)
+      expect(await isOccupied()).to.equal(false)
     })
   })
 })

@@ -336,11 +336,32 @@ describe('room scripts', () => {
     await redis.zadd(`${PREFIX}nodes`, beat - 8_001, 'one')
     const [buried, twice] = [await keeper.buryDead(), await keeper.buryDead()]
 
-    expect([tooEarly, buried, twice]).to.deep.equal([[], [empty], []])
+    expect([tooEarly, buried.map(({ callId }) => callId), twice]).to.deep.equal([[], [empty], []])
     expect(await directory.connectionStatuses(shared)).to.deep.equal({ caller: 'disconnected', callee: 'connected' })
     expect([...(await directory.hasConnectedPeer([empty, shared])).values()]).to.deep.equal([false, true])
     expect((await one.beat()).known).to.equal(false, 'a node that comes back must learn that it was buried')
     expect(Number(await redis.zscore(`${PREFIX}graces`, `${shared}|a`))).to.be.closeTo(beat + 2_000, 100)
+  })
+
+  it('counts the changes between somebody and nobody who is connected, wherever they happen', async () => {
+    const keeper = new RoomKeeper(redis, PREFIX, { leaseMs: 8000, reconnectGraceMs: GRACE_MS })
+    const call = randomUUID()
+    const [caller, callee] = [seat(call, 'a'), seat(call, 'b')]
+    const first = (await join(one, caller)).occupancy
+    const since = (occupancy: number) => occupancy - first
+
+    expect(since((await join(two, callee)).occupancy)).to.equal(0, 'somebody was there')
+    expect(since((await one.leave(caller, 'clean', 0, NOTHING)).occupancy)).to.equal(0, 'somebody is left')
+    expect(since((await two.leave(callee, 'lost', GRACE_MS, NOTHING)).occupancy)).to.equal(1)
+    expect(since((await two.leave(callee, 'lost', GRACE_MS, NOTHING)).occupancy)).to.equal(1, 'said again')
+    expect(since((await join(one, callee)).occupancy)).to.equal(2, 'within the grace, on another node')
+    await one.beat()
+    await redis.zadd(`${PREFIX}nodes`, 1, 'one')
+    expect((await keeper.buryDead()).map((room) => [room.callId, since(room.occupancy)])).to.deep.equal([[call, 3]])
+    await redis.flushall()
+    expect((await one.leave(callee, 'clean', 0, NOTHING)).occupancy).to.equal(0, 'there is no room')
+    const { epoch, occupancy } = await join(one, callee)
+    expect(occupancy).to.equal(Number(epoch) + 1, 'a new room counts from the clock')
   })
 
   it('announces a user again whose node was taken for dead, not one that a wipe forgot', async () => {

@@ -26,10 +26,12 @@ describe('a worker', () => {
     return call.id
   }
   const ringing = async () => (await api.calls.initiate(pair())).call.id
+  const note = (callId: string, version: number, isOccupied: boolean) =>
+    api.calls.noteOccupancy([{ callId, isOccupied, version }])
   const lost = async () => {
     const callId = await active()
-    await api.calls.peersJoined([callId])
-    await api.calls.peersGone([callId])
+    await note(callId, 1, true)
+    await note(callId, 2, false)
     return callId
   }
   const due = (callId: string, ms: number) => backdate(api.db, callId, 'deadline_at', ms)
@@ -75,7 +77,7 @@ describe('a worker', () => {
     const parts = bench.stores.service()
     parts.rooms.hasConnectedPeer = (callIds) => rooms.hasConnectedPeer(callIds)
     const [joined, left, back] = [await active(), await active(), await lost()]
-    await api.calls.peersJoined([left])
+    await note(left, 1, true)
     await settled(platform.redis, 2000)
     for (const callId of [joined, back]) await enter(platform, callId)
 
@@ -90,6 +92,25 @@ describe('a worker', () => {
     expect((await api.calls.require(joined)).firstJoinedAt).to.not.equal(null)
     expect((await api.calls.require(left)).peersGoneSince).to.not.equal(null)
     expect((await api.calls.require(back)).peersGoneSince).to.equal(null)
+  })
+
+  it('changes nothing by roll call where something newer was told while it looked', async () => {
+    const parts = bench.stores.service()
+    const [back, left] = [await lost(), await active()]
+    await note(left, 1, true)
+    // The look finds things as they were written before: what is told meanwhile is newer.
+    parts.rooms.hasConnectedPeer = async (callIds) => {
+      await note(back, 3, true)
+      await note(left, 2, false)
+      await note(left, 3, true)
+      return new Map(callIds.map((id) => [id, false]))
+    }
+
+    let after: string | undefined
+    do after = await parts.calls.deadlines.rollCall(after, 1000)
+    while (after !== undefined)
+
+    for (const callId of [back, left]) expect((await api.calls.require(callId)).peersGoneSince).to.equal(null)
   })
 
   it('shares 3,000 due calls with others: each ends once, and each is told once', async () => {

@@ -6,7 +6,7 @@ import type { Sweep } from '../sweeper.ts'
 
 export function deadNodes(
   rooms: Pick<RoomKeeper, 'buryDead'>,
-  calls: Pick<CallService, 'peersGone'>,
+  calls: Pick<CallService, 'noteOccupancy'>,
   contact: Contact,
   everyMs: number,
 ): Sweep {
@@ -17,7 +17,8 @@ export function deadNodes(
       if (!contact.isUnbroken) return
       const left = await rooms.buryDead()
       // Calls that cannot be told now, as Postgres has just gone, are found by the next roll call.
-      if (left.length > 0) await calls.peersGone(left)
+      const facts = left.map(({ callId, occupancy }) => ({ callId, isOccupied: false, version: occupancy }))
+      if (facts.length > 0) await calls.noteOccupancy(facts)
     },
   }
 }

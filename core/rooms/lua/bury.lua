@@ -1,6 +1,7 @@
 -- Takes the connections of dead nodes out of the rosters, a bounded number of calls a run. Every step is atomic and
 -- can be repeated, so any worker may do it at any time. ARGV: prefix, lease in ms, grace in ms, calls at most.
--- Reply: nodes still dead (run again), then the calls without any connected peer.
+-- Reply: nodes still dead (run again), then the calls without any connected peer, each with
+-- the version of that.
 local lease_ms, grace_ms, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local dead = redis.call('ZRANGE', P .. 'nodes', '-inf', now - lease_ms, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
@@ -23,7 +24,10 @@ for _, call in ipairs(calls) do
       -- The peers were lost with the last beat; the grace runs from there.
       if before[role] > 0 and count[role] == 0 then lose_role(call, role, math.max(now, beat + grace_ms)) end
     end
-    if count.a + count.b == 0 then table.insert(reply, call) end
+    if count.a + count.b == 0 then
+      table.insert(reply, call)
+      table.insert(reply, before.a + before.b > 0 and occupancy_changed(call) or occupancy(call))
+    end
   end
 end
 return reply

@@ -4,7 +4,8 @@ enter(table.remove(ARGV))
 -- Modes: 'naive' (replay what the lost connection had not confirmed), 'since' (replay what follows epoch and number),
 -- 'restore' (the node writes its peers again: after a wipe nobody is told, as nobody was told that they were gone; after
 -- a funeral the user is announced, if it was taken for gone).
--- Reply: epoch, replayed from number, last number for the role, recovered (1/0), announced (1/0), version, present roles, was empty (1/0), tail...
+-- Reply: epoch, replayed from number, last number for the role, recovered (1/0), announced (1/0), version, present roles, was empty (1/0),
+-- version of whether anybody is connected, tail...
 local node, call, role, connection, device = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local mode, since_epoch, since = ARGV[7], ARGV[8], tonumber(ARGV[9]) or 0
 
@@ -48,10 +49,12 @@ redis.call('HSET', cursor, own_cursor, from)
 local nodes, count = index_roster(call)
 keep_room(call)
 
+local occupied = was_empty and occupancy_changed(call) or occupancy(call)
 local version, roles = redis.call('HGET', room, 'pv') or 0, present(call, count)
 local announced = not was_present and (mode ~= 'restore' or since_epoch == epoch)
 if announced then version, roles = announce('J', call, role, nodes, count, node) end
 
-local reply = { epoch, from, last, recovered and 1 or 0, announced and 1 or 0, tonumber(version), roles, was_empty and 1 or 0 }
+local reply = { epoch, from, last, recovered and 1 or 0, announced and 1 or 0, tonumber(version), roles, was_empty and 1 or 0,
+  occupied }
 for _, entry in ipairs(tail) do table.insert(reply, entry) end
 return reply

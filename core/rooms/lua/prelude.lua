@@ -39,7 +39,7 @@ local function open_room(call)
   local epoch = string.format('%.0f', now_ms())
   -- The version of who is present goes on from the clock, so that it rises across a wipe, too.
   redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0,
-    'ca', '', 'cb', '', 'ix', '', 'x', 0, 'g', generation, 'pe', '', 'pn', 0)
+    'ca', '', 'cb', '', 'ix', '', 'x', 0, 'g', generation, 'pe', '', 'pn', 0, 'cv', epoch)
   redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
   return epoch
 end
@@ -51,6 +51,9 @@ local function reopen_room(call, before, number, version)
   local epoch = string.format('%.0f', math.max(now_ms(), tonumber(before) + 1, tonumber(version) + 1000))
   redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'pe', before, 'pn', number, 'g', generation, 'na', '',
     'nb', '', 'x', 0)
+  -- The same for whether anybody is connected: the lost server may have counted on.
+  local connected = tonumber(redis.call('HGET', key('room', call), 'cv') or '0')
+  redis.call('HSET', key('room', call), 'cv', string.format('%.0f', math.max(tonumber(epoch), connected + 1000)))
   redis.call('DEL', key('roster', call))
   return epoch
 end
@@ -93,6 +96,12 @@ local function index_roster(call)
   redis.call('HSET', key('room', call), 'na', table.concat(nodes.a, ','), 'nb', table.concat(nodes.b, ','))
   return nodes, count
 end
+
+-- Between somebody and nobody who is connected lies a version, so that whoever writes it down elsewhere, and later than
+-- another node, knows which of the two was seen last. It counts from the clock, as 'pv' does.
+local function occupancy_changed(call) return redis.call('HINCRBY', key('room', call), 'cv', 1) end
+
+local function occupancy(call) return tonumber(redis.call('HGET', key('room', call), 'cv') or 0) end
 
 local function in_grace(call, role) return redis.call('ZSCORE', P .. 'graces', call .. '|' .. role) ~= false end
 

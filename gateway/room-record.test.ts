@@ -1,0 +1,63 @@
+import { expect } from 'chai'
+import { pino } from 'pino'
+import type { Occupancy } from '../core/calls/occupancy.ts'
+import { RoomRecord } from './room-record.ts'
+
+describe('the record of rooms', () => {
+  let told: string[]
+  let isAway: boolean
+  let whileTold: () => void
+  let record: RoomRecord
+
+  beforeEach(() => {
+    told = []
+    isAway = false
+    whileTold = () => {}
+    const noteOccupancy = async (facts: Occupancy[]) => {
+      whileTold()
+      if (isAway) throw new Error('postgres is away')
+      told.push(facts.map(({ callId, isOccupied, version }) => callId + version + (isOccupied ? '+' : '-')).join(' '))
+    }
+    record = new RoomRecord({ noteOccupancy }, pino({ level: 'silent' }))
+  })
+
+  const note = (callId: string, version: number) => record.note({ callId, isOccupied: version % 2 === 1, version })
+
+  it('tells of all calls together, of each what is newest', async () => {
+    note('a', 1)
+    note('b', 1)
+    note('a', 3)
+    note('a', 2)
+    note('c', 2)
+    await record.close()
+
+    expect(told).to.deep.equal(['a3+ b1+ c2-'])
+  })
+
+  it('tells of what changed while it told', async () => {
+    note('a', 1)
+    whileTold = () => {
+      whileTold = () => {}
+      note('a', 2)
+    }
+    await record.close()
+
+    expect(told).to.deep.equal(['a1+', 'a2-'])
+  })
+
+  it('keeps what it could not tell', async () => {
+    isAway = true
+    const attempt = new Promise<void>((resolve) => {
+      whileTold = resolve
+    })
+    note('a', 1)
+    await attempt
+    // Until the record has seen that it failed.
+    await new Promise(setImmediate)
+    isAway = false
+    note('b', 2)
+    await record.close()
+
+    expect(told).to.deep.equal(['a1+ b2-'])
+  })
+})
