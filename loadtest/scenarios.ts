@@ -38,10 +38,16 @@ export function listScenarios(): string[] {
   return readdirSync(folder).flatMap((file) => (file.endsWith('.yml') ? [file.slice(0, -4)] : []))
 }
 
+/** @throws with the names that there are, where this is none of them */
+export function mustBeScenario(name: string): void {
+  const names = listScenarios()
+  if (!names.includes(name)) throw new Error(`There is no scenario ${name}; there are ${names.join(', ')}`)
+}
+
 /** Runs a scenario to its end. @throws where Artillery did not run it at all */
 export async function runScenario(name: string, { url, key, print, signal }: ScenarioRun): Promise<ScenarioResult> {
+  mustBeScenario(name)
   const script = join(folder, `${name}.yml`)
-  if (!existsSync(script)) throw new Error(`There is no scenario ${name}; there are ${listScenarios().join(', ')}`)
   if (!existsSync(binary)) throw new Error('Artillery is not installed: use "make loadtest scenario=…".')
   const place = mkdtempSync(join(tmpdir(), 'tchat-calling-artillery-'))
   try {
