@@ -45,6 +45,7 @@ async function statusOf({ url }: ScenarioTarget, path: string, token?: string): 
     return response.status
   } catch (error) {
     const { message, cause } = error as Error
-    return cause instanceof Error && 'code' in cause ? String(cause.code) : message
+    if (!(cause instanceof Error)) return message
+    return 'code' in cause ? String(cause.code) : cause.message
   }
 }
