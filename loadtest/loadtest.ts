@@ -7,7 +7,15 @@ import { awaitCalm } from './measure/disturbance.ts'
 import { describeMachine } from './measure/machine.ts'
 import { drawLines } from './report/line-chart.ts'
 import { renderRun, renderTargets } from './report/loadtest-page.ts'
-import { type RunRecord, readLastRun, readRun, recordOf, resultsFile, runName, writeRun } from './report/run-record.ts'
+import {
+  type RunRecord,
+  readEarlierRuns,
+  readRun,
+  recordOf,
+  resultsFile,
+  runName,
+  writeRun,
+} from './report/run-record.ts'
 import { findTarget } from './scenario-target.ts'
 import { mustBeScenario, runScenario } from './scenarios.ts'
 import { TRIALS } from './trials/all.ts'
@@ -103,7 +111,7 @@ function choose(names: string): Trial[] {
 /** After each trial, so that a run that is cut short has left what it found. */
 function write(record: RunRecord): void {
   writeRun(record)
-  writeFileSync(resultsFile(`${runName(record)}.md`), renderRun(record, readLastRun(record)))
+  writeFileSync(resultsFile(`${runName(record)}.md`), renderRun(record, readEarlierRuns(record)))
   const caption = `${record.machine.cores} cores shared with the generator, ${record.date}`
   for (const { plots } of record.trials)
     for (const plot of plots)
