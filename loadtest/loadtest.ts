@@ -3,20 +3,26 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readTokenKey } from '../dev/cluster/token-key.ts'
 import { awaitCalm } from './measure/disturbance.ts'
 import { describeMachine } from './measure/machine.ts'
 import { drawLines } from './report/line-chart.ts'
 import { renderRun, renderTargets } from './report/loadtest-page.ts'
-import { type RunRecord, readLastRun, readRun, recordOf, resultsFile, runName, writeRun } from './report/run-record.ts'
-import { runScenario } from './scenarios.ts'
+import {
+  type RunRecord,
+  readEarlierRuns,
+  readRun,
+  recordOf,
+  resultsFile,
+  runName,
+  writeRun,
+} from './report/run-record.ts'
+import { findTarget } from './scenario-target.ts'
+import { mustBeScenario, runScenario } from './scenarios.ts'
 import { TRIALS } from './trials/all.ts'
 import { type Outcome, type Profile, runTrial, type Trial } from './trials/trial.ts'
 
 /** What others do to the figures is shown; for a quiet moment before each trial they are waited for so long. */
 const CALM_MS = 5_000
-/** For a service to say that it is there. */
-const ANSWER_MS = 5_000
 
 const { values } = parseArgs({
   options: {
@@ -84,29 +90,11 @@ async function run(profile: Profile): Promise<void> {
 
 /** Against the cluster of `make up`, or a service at any URL whose secret is in JWT_SECRET. */
 async function scenario(name: string, url: string): Promise<void> {
-  const secret = process.env.JWT_SECRET
-  // Tokens of the cluster here would be refused by another service, one by one.
-  if (url !== '' && !secret) throw new Error('Give the JWT_SECRET of the service at url=: its users are made up here.')
-  const key = secret ? { secret } : readTokenKey(join(import.meta.dirname, '..', '.run'))
-  if (key === undefined)
-    throw new Error('No cluster runs here. Start one with "make up", or give url= and the service\'s JWT_SECRET.')
-  const target = url || `http://localhost:${process.env.PORT ?? 8093}`
-  await mustAnswer(target)
+  mustBeScenario(name)
+  const target = await findTarget(url, process.env, join(import.meta.dirname, '..', '.run'))
   const print = (line: string) => console.log(line)
-  const { failed } = await runScenario(name, { url: target, key, print, signal: ending.signal })
+  const { failed } = await runScenario(name, { ...target, print, signal: ending.signal })
   if (failed) process.exitCode = 1
-}
-
-/** @throws where no service of ours answers: two thousand users would each find that out for themselves */
-async function mustAnswer(url: string): Promise<void> {
-  const asked = new URL('/health', url)
-  const response = await fetch(asked, { signal: AbortSignal.timeout(ANSWER_MS) }).catch((error: Error) => error)
-  if (response instanceof Error || !response.ok)
-    throw new Error(`${asked} does not answer: ${response instanceof Error ? reasonOf(response) : response.status}`)
-}
-
-function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : message
 }
 
 function choose(names: string): Trial[] {
@@ -123,7 +111,7 @@ function choose(names: string): Trial[] {
 /** After each trial, so that a run that is cut short has left what it found. */
 function write(record: RunRecord): void {
   writeRun(record)
-  writeFileSync(resultsFile(`${runName(record)}.md`), renderRun(record, readLastRun(record)))
+  writeFileSync(resultsFile(`${runName(record)}.md`), renderRun(record, readEarlierRuns(record)))
   const caption = `${record.machine.cores} cores shared with the generator, ${record.date}`
   for (const { plots } of record.trials)
     for (const plot of plots)

@@ -1,5 +1,6 @@
 // A load test as a page: machine, every figure against its target and the last run, shares of processes, plots.
 import { type Figure, isReached, type Share } from '../trials/trial.ts'
+import { type LastTrial, lastOf } from './last-run.ts'
 import { type RunRecord, runName, type TrialRecord } from './run-record.ts'
 
 /** Below this a process' share says nothing. */
@@ -7,8 +8,8 @@ const SHOWN_CORES = 0.005
 /** So much in other hands spoils what a trial says of times. */
 const DISTURBED_CORES = 0.25
 
-/** The whole page. `last` is an earlier run of the same profile. */
-export function renderRun(run: RunRecord, last: RunRecord | undefined): string {
+/** The whole page. `before` are the runs of the same profile of earlier days. */
+export function renderRun(run: RunRecord, before: RunRecord[]): string {
   const { machine, date, profile } = run
   return [
     `# Load test of ${date}${profile === 'full' ? '' : ', short'}`,
@@ -19,15 +20,13 @@ export function renderRun(run: RunRecord, last: RunRecord | undefined): string {
     'without persistence.',
     'Servers, Redis, Postgres and the generator share it.',
     'Loopback, no TLS.',
-    ...(last === undefined
-      ? ['There is no earlier run to compare with.']
-      : [`Compared with [${last.date}](${runName(last)}.md), commit ${last.trials[0]?.commit}.`]),
+    ...(run.trials.some((trial) => lastOf(trial, run, before)) ? [] : ['There is no earlier run to compare with.']),
     '',
     '## Targets',
     '',
     renderTargets(run.trials),
     '',
-    ...run.trials.flatMap((trial) => renderTrial(trial, run, last)),
+    ...run.trials.flatMap((trial) => renderTrial(trial, run, before)),
   ].join('\n')
 }
 
@@ -47,10 +46,10 @@ export function renderTargets(trials: TrialRecord[]): string {
   return table(['', 'this run', 'target', 'reached'], rows)
 }
 
-function renderTrial(trial: TrialRecord, run: RunRecord, last: RunRecord | undefined): string[] {
-  const before = trial.earlier ?? last?.trials.find(({ name }) => name === trial.name)
+function renderTrial(trial: TrialRecord, run: RunRecord, before: RunRecord[]): string[] {
+  const last = lastOf(trial, run, before)
   const rows = trial.figures.map((figure) => {
-    const earlier = before?.figures.find(({ what }) => what === figure.what)
+    const earlier = last?.figures.find(({ what }) => what === figure.what)
     return [figure.what, shown(figure), target(figure), earlier === undefined ? '' : shown(earlier)]
   })
   return [
@@ -62,14 +61,19 @@ function renderTrial(trial: TrialRecord, run: RunRecord, last: RunRecord | undef
     '',
     ...disturbance(trial.shares),
     ...(trial.failure === undefined ? [] : [`It did not end: ${trial.failure.split('\n')[0]}`, '']),
-    ...(trial.earlier === undefined
-      ? []
-      : [`The last run was at commit ${trial.earlier.commit}, on the same day.`, '']),
+    ...(last === undefined ? [] : [describeLast(last, run), '']),
     ...(rows.length === 0 ? [] : [table(['', 'this run', 'target', 'last run'], rows), '']),
     ...trial.plots.flatMap(({ key, title }) => [`![${title}](${runName(run)}-${key}.svg)`, '']),
     ...(trial.notes.length === 0 ? [] : [...trial.notes, '']),
     ...renderShares(trial.shares),
   ]
+}
+
+/** A page is replaced within its day, so that only another day's can be linked. */
+function describeLast({ date, commit, at }: LastTrial, { date: today, profile }: RunRecord): string {
+  return date === today
+    ? `The last run was at commit ${commit}, on the same day at ${at.slice(11, 16)} UTC.`
+    : `The last run was at commit ${commit}, on [${date}](${runName({ date, profile })}.md).`
 }
 
 /** A trial beside somebody else's work measures both. */

@@ -21,7 +21,7 @@ export interface TrialRecord {
   plots: LinePlot[]
   /** Why there are no figures. */
   failure?: string
-  /** The same trial earlier on that day, whose place this one took. */
+  /** The same trial when it last had figures on that day, whose place this one took. */
   earlier?: Pick<TrialRecord, 'commit' | 'at' | 'figures'>
 }
 
@@ -46,12 +46,12 @@ export function readRun(run: Pick<RunRecord, 'date' | 'profile'>): RunRecord | u
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunRecord) : undefined
 }
 
-/** The last record of this profile from before; undefined where there is none. */
-export function readLastRun({ date, profile }: Pick<RunRecord, 'date' | 'profile'>): RunRecord | undefined {
+/** All records of this profile from days before. */
+export function readEarlierRuns({ date, profile }: Pick<RunRecord, 'date' | 'profile'>, from = folder): RunRecord[] {
   const name = profile === 'full' ? /^\d{4}-\d\d-\d\d-loadtest-full\.json$/ : /^\d{4}-\d\d-\d\d-loadtest\.json$/
-  const earlier = readdirSync(folder).filter((file) => name.test(file) && file.slice(0, 10) < date)
-  const last = earlier.sort().at(-1)
-  return last === undefined ? undefined : (JSON.parse(readFileSync(resultsFile(last), 'utf8')) as RunRecord)
+  return readdirSync(from)
+    .filter((file) => name.test(file) && file.slice(0, 10) < date)
+    .map((file) => JSON.parse(readFileSync(join(from, file), 'utf8')) as RunRecord)
 }
 
 export function writeRun(run: RunRecord): void {
@@ -65,7 +65,9 @@ export function recordOf(
   outcome: Outcome | Error,
   earlier?: TrialRecord,
 ): TrialRecord {
-  const before = earlier && { earlier: { commit: earlier.commit, at: earlier.at, figures: earlier.figures } }
+  // One that failed has nothing to compare with; what came before it has.
+  const kept = earlier !== undefined && earlier.figures.length === 0 ? earlier.earlier : earlier
+  const before = kept && { earlier: { commit: kept.commit, at: kept.at, figures: kept.figures } }
   const empty = { name, title, about, ...facts, ...before, figures: [], notes: [], shares: [], plots: [] }
   return outcome instanceof Error ? { ...empty, failure: outcome.message } : { ...empty, ...outcome }
 }

@@ -30,24 +30,24 @@ describe('the page of a load test', () => {
       .at(-1)
 
   it('compares with the run of an earlier day', () => {
-    const page = renderRun(runOf('2026-11-26', trialWith('new', 40)), runOf('2026-11-25', trialWith('old', 60)))
+    const page = renderRun(runOf('2026-11-26', trialWith('new', 40)), [runOf('2026-11-25', trialWith('old', 60))])
 
-    expect(page).to.include('Compared with [2026-11-25](2026-11-25-loadtest.md), commit old.')
+    expect(page).to.include('The last run was at commit old, on [2026-11-25](2026-11-25-loadtest.md).')
     expect(rowOf(page)).to.equal('| p99 | 40.0 ms | ≤ 50.0 ms | 60.0 ms |')
   })
 
   it('compares a trial with the one of the same day that it replaces', () => {
-    const page = renderRun(
-      runOf('2026-11-26', trialWith('new', 40, trialWith('noon', 70))),
+    const page = renderRun(runOf('2026-11-26', trialWith('new', 40, trialWith('noon', 70))), [
       runOf('2026-11-25', trialWith('old', 60)),
-    )
+    ])
 
-    expect(page).to.include('The last run was at commit noon, on the same day.')
+    expect(page).not.to.include('There is no earlier run')
+    expect(page).to.include('The last run was at commit noon, on the same day at 10:00 UTC.')
     expect(rowOf(page)).to.equal('| p99 | 40.0 ms | ≤ 50.0 ms | 70.0 ms |')
   })
 
   it('says that there is nothing to compare with', () => {
-    const page = renderRun(runOf('2026-11-26', trialWith('new', 60)), undefined)
+    const page = renderRun(runOf('2026-11-26', trialWith('new', 60)), [])
 
     expect(page).to.include('There is no earlier run to compare with.')
     expect(rowOf(page)).to.equal('| p99 | 60.0 ms | ≤ 50.0 ms |  |')

@@ -45,7 +45,7 @@ describe('the load test', function () {
     })
     const unmeasured = JSON.parse(JSON.stringify(run(Number.NaN))) as RunRecord
 
-    const page = renderRun(run(80), { ...run(40), date: '2026-11-24' })
+    const page = renderRun(run(80), [{ ...run(40), date: '2026-11-24' }])
 
     expect(page).to.include('| p99 | 80.0 ms | ≤ 50.0 ms | 40.0 ms |')
     expect(page).to.include('[2026-11-24](2026-11-24-loadtest-full.md)')
