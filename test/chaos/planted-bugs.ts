@@ -18,8 +18,8 @@ export const PLANTED_BUGS: PlantedBug[] = [
   {
     name: 'the roster is not asked who is where',
     file: 'core/rooms/lua/relay.lua',
-    healthy: `for target in string.gmatch(recipients or '', '[^,]+') do`,
-    sick: `for target in string.gmatch(node, '[^,]+') do`,
+    healthy: 'local recipients = state[4]',
+    sick: "local recipients = ''",
   },
   {
     name: 'messages are acknowledged before they are kept',
