@@ -1,10 +1,11 @@
 // The two legs of continuous integration: unit tests and a real cluster on the current LTS Node, which comes as an npm
-// package, then all of `make test` on this machine's own Node. The last line counts both.
+// package, then all of `make test` on this machine's own Node. What failed is said again at the end, and the last line
+// counts both.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve, sep } from 'node:path'
-import { addCounts, type Counts, formatCounts, isGood, parseCounts } from './counts.ts'
+import { addCounts, type Counts, FailureReport, formatCounts, isGood, parseCounts } from './counts.ts'
 import { findTestFiles } from './test-files.ts'
 
 const LTS_MAJOR = 24
@@ -13,22 +14,30 @@ const root = resolve(import.meta.dirname, '../..')
 /** Tests with processes that run on the LTS Node too: a cluster that starts, breaks and heals, and a whole call. */
 const SMOKE_TESTS = ['test/cluster/cluster.test.ts', 'test/demo/demo.test.ts']
 
+/** Failures of both legs: those of the first would be thousands of lines above the end. */
+const failures: string[] = []
+
 /** Runs a command whose closing line counts; a command without one, or with a bad exit in spite of it, has failed. */
 async function leg(title: string, command: string, args: string[], env: NodeJS.ProcessEnv): Promise<Counts> {
   console.log(`== ${title}`)
   const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const report = new FailureReport()
   let last: Counts | undefined
   let rest = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     process.stdout.write(text)
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) last = parseCounts(line) ?? last
+    for (const line of lines) {
+      last = parseCounts(line) ?? last
+      report.add(line)
+    }
   })
   const code = await new Promise((done) => {
     child.once('error', () => done('not started'))
     child.once('close', (status) => done(status))
   })
+  if (report.text !== '') failures.push(`== ${title}, again what failed`, report.text)
   const counts = last ?? { passed: 0, failed: 0, skipped: 0 }
   if (last && (code === 0 || last.failed > 0 || last.skipped > 0)) return counts
   console.error(`${title}: ended with ${code}`)
@@ -68,6 +77,7 @@ async function ltsLeg(): Promise<Counts> {
 const onLts = await ltsLeg()
 const here = await leg(`Node ${process.versions.node}: everything`, 'make', ['test'], process.env)
 const counts = addCounts(onLts, here)
+for (const text of failures) console.log(text)
 console.log(`Node ${LTS_MAJOR}: ${formatCounts(onLts)}; Node ${process.versions.node}: ${formatCounts(here)}; in all:`)
 process.exitCode = isGood(counts, true) ? 0 : 1
 console.log(formatCounts(counts))

@@ -25,3 +25,26 @@ export function addCounts(a: Counts, b: Counts): Counts {
 export function isGood({ failed, skipped }: Counts, ci: boolean): boolean {
   return failed === 0 && (skipped === 0 || !ci)
 }
+
+/** Mocha's report of what failed stands between its count of failures and the closing line. */
+export class FailureReport {
+  readonly #limit: number
+  #lines: string[] = []
+  #open = false
+
+  constructor(limit = 150) {
+    this.#limit = limit
+  }
+
+  /** Takes a run's output, line by line; failed checks (`✘ types (2.1 s)`) belong to it. */
+  add(line: string): void {
+    if (/^\s*(?:\S+\[\d+m)*\s*\d+ failing/.test(line)) this.#open = true
+    else if (parseCounts(line)) this.#open = false
+    if (this.#open || line.startsWith('✘ ')) this.#lines.push(line)
+  }
+
+  /** The report's lines up to the limit; empty where nothing failed. */
+  get text(): string {
+    return this.#lines.slice(0, this.#limit).join('\n').trimEnd()
+  }
+}
