@@ -36,6 +36,7 @@ export class GuardedRedis extends Redis {
   readonly #patterns = new Set<string>()
   #history = ''
   #distrust: string | undefined
+  #isClosed = false
   /** Told of every command that is sent. */
   onSent: ((command: SentCommand) => void) | undefined
 
@@ -54,6 +55,24 @@ export class GuardedRedis extends Redis {
       if (down) log.info({ connection: options.connectionName }, 'redis reachable again')
       down = false
     })
+    this.on('end', () => this.#connectAgain())
+  }
+
+  /** Closes for good, unless a new connection is asked for. */
+  override disconnect(reconnect = false): void {
+    if (!reconnect) this.#isClosed = true
+    super.disconnect(reconnect)
+  }
+
+  /**
+   * A client whose sentinels tell of a failover while it asks them where the primary is gives up for ever (ioredis 6.0.0:
+   * the detector of the connection before ends the attempt, and no other follows). It must not.
+   */
+  #connectAgain(): void {
+    if (this.#isClosed) return
+    setTimeout(() => {
+      if (!this.#isClosed && this.status === 'end') this.connect().catch(() => {})
+    }, RETRY_MAX_MS)
   }
 
   /** Why the server was not trusted, where that has happened. */
