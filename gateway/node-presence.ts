@@ -15,6 +15,7 @@ import type { Membership } from './membership.ts'
 import type { Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
 import type { RecentMessages } from './recent-messages.ts'
+import type { RewriteFirst } from './rewrite-first.ts'
 
 /** Longest wait of a starting node for Redis. */
 const FIRST_CONTACT_MS = 2000
@@ -31,6 +32,7 @@ interface NodePresenceDeps {
   membership: Membership
   delivery: Delivery
   recent: RecentMessages
+  rewriteFirst: RewriteFirst
   redis: GuardedRedis
   subscriber: GuardedRedis
   beatMs: number
@@ -84,6 +86,7 @@ export class NodePresence {
   async #beat(): Promise<void> {
     try {
       const before = this.#inboxNumber
+      const history = this.#deps.rewriteFirst.current
       const { known, inboxNumber, drain, generation } = await this.#deps.store.beat(this.#deps.about())
       if (drain !== undefined) this.#deps.onDrainAsked(drain)
       // Remembered only when it is done: a run that fails is made again.
@@ -92,6 +95,7 @@ export class NodePresence {
         await this.restoreAll(known ? 'another server took over' : 'the cluster did not know this node')
         this.#generation = generation
       }
+      this.#deps.rewriteFirst.done(history)
       // The counter starts again with a wiped Redis; otherwise a number that did not arrive since the last beat is lost.
       if (inboxNumber < this.#inboxNumber) this.#inboxNumber = inboxNumber
       else if (inboxNumber > before && this.#inboxNumber === before) {
@@ -143,7 +147,7 @@ export class NodePresence {
       await Promise.all(calls.slice(at, at + RESTORE_CONCURRENCY).map((call) => this.restoreCall(call)))
     const messages = await this.#deps.recent.writeAgain(this.#deps.store, (callId, result) => {
       const call = registry.calls.get(callId)
-      if (call !== undefined && result.local && !result.seen) this.#deps.delivery.deliver(call, result.entry)
+      if (call !== undefined && !result.seen) this.#deps.delivery.deliver(call, result.entry)
     })
     if (calls.length + messages > 0) log.warn({ calls: calls.length, messages }, `wrote this node again: ${why}`)
   }

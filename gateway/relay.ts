@@ -9,6 +9,7 @@ import { AppError } from '../core/protocol/errors.ts'
 import type { RelayRequest, RelayResult } from '../core/rooms/relay-words.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import type { RelayMetrics } from './relay-metrics.ts'
+import type { RewriteFirst } from './rewrite-first.ts'
 
 /** Messages of one flush at most; bounds the time that a script run takes. */
 const FLUSH_MAX = 256
@@ -42,6 +43,7 @@ interface Waiting {
 
 export class Relay {
   readonly #store: RoomStore
+  readonly #rewriteFirst: RewriteFirst
   readonly #metrics: RelayMetrics
   readonly #spacingMs: number
   readonly #holdMs: number
@@ -55,8 +57,14 @@ export class Relay {
   #impatient: Map<string, Waiting> | undefined
 
   /** `flushMs`: least time between flushes under load. `relayHoldMs`: longest wait of a message for its number. */
-  constructor(store: RoomStore, metrics: RelayMetrics, times: { flushMs: number; relayHoldMs: number }) {
+  constructor(
+    store: RoomStore,
+    rewriteFirst: RewriteFirst,
+    metrics: RelayMetrics,
+    times: { flushMs: number; relayHoldMs: number },
+  ) {
     this.#store = store
+    this.#rewriteFirst = rewriteFirst
     this.#metrics = metrics
     this.#spacingMs = times.flushMs
     this.#holdMs = times.relayHoldMs
@@ -107,7 +115,7 @@ export class Relay {
     this.#lastFlushAt = performance.now()
     this.#lastFlushSize = batch.length
     const patience = setTimeout(() => this.#doubt(batch), PATIENCE_MS)
-    const results = await this.#store.relay(batch.map(({ ticket }) => ticket.request)).catch(() => undefined)
+    const results = await this.#number(batch)
     clearTimeout(patience)
     this.#inFlight = []
     if (results === undefined) {
@@ -129,6 +137,12 @@ export class Relay {
       }
     }
     this.#schedule()
+  }
+
+  /** Undefined where Redis did not number them, or not for all this node knows. */
+  async #number(batch: Waiting[]): Promise<RelayResult[] | undefined> {
+    if (this.#rewriteFirst.isDue) return undefined
+    return await this.#store.relay(batch.map(({ ticket }) => ticket.request)).catch(() => undefined)
   }
 
   /** Timers run before sockets are read: where this node itself is late, the reply may have arrived already. */

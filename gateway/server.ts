@@ -38,6 +38,7 @@ import { RawServer } from './raw/raw-server.ts'
 import { RecentMessages } from './recent-messages.ts'
 import { Relay } from './relay.ts'
 import { observeWaiting } from './relay-metrics.ts'
+import { RewriteFirst } from './rewrite-first.ts'
 import { Rings } from './rings.ts'
 import { RoomRecord } from './room-record.ts'
 import { Signaling } from './signaling.ts'
@@ -79,7 +80,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const witness = new Witness(calls.journal, nodeId)
   const delivery = new Delivery(store, log, metrics)
   const recent = new RecentMessages()
-  const relay = new Relay(store, metrics.relay, config.signaling)
+  const rewriteFirst = new RewriteFirst(() => redis.history)
+  const relay = new Relay(store, rewriteFirst, metrics.relay, config.signaling)
   const { reconnectGraceMs } = config.signaling
   const membership = new Membership({ store, delivery, record, witness, metrics, log, reconnectGraceMs })
   const drain = new Drain(registry, membership, config.signaling.drainWindowMs, log)
@@ -101,6 +103,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
     membership,
     delivery,
     recent,
+    rewriteFirst,
     redis,
     subscriber,
     beatMs: config.nodes.beatMs,

@@ -51,12 +51,14 @@ export class Submission implements RelayTicket {
     this.#numbered(outcome)
   }
 
-  #numbered({ entry, seen, local, unknownSender }: RelayResult): void {
+  #numbered({ entry, seen, unknownSender }: RelayResult): void {
     const { peer, call, id, incoming } = this.#submitted
     const { delivery, relay, onForgotten } = this.#deps
     // What was numbered before has a place that may have been passed on the way: only the log knows.
     if (seen) delivery.catchUpSide(call, entry.to)
-    else if (local) delivery.deliver(call, entry)
+    // Recipients here are known here: a roster that was wiped, or copied too early, does not name them yet, and what comes
+    // next would overtake this if it went to them without a number (decisions/0020).
+    else delivery.deliver(call, entry)
     if (id !== undefined || incoming.ack !== undefined) {
       const seq = formatSeq(entry.epoch, entry.number)
       incoming.ack?.({ ok: true, seq })

@@ -12,6 +12,9 @@ import { waitUntil } from './wait-until.ts'
 const START_DEADLINE_MS = 20_000
 const STOP_DEADLINE_MS = 5_000
 const NAME = 'calling'
+const FAILOVER_TIMEOUT_MS = 10_000
+/** After so long sentinels lead a replica that follows an address which is not the primary's back to the primary. */
+const DETOUR_TIMEOUT_MS = 120_000
 /** What is copied must not touch a disk, and need not wait for other replicas to ask. */
 const COPY = { 'repl-diskless-load': 'swapdb', 'repl-diskless-sync-delay': 0 }
 
@@ -55,7 +58,8 @@ export async function startRedisGroup({ downAfterMs = 1000, way }: RedisGroupOpt
       const port = await findFreePort()
       // Sentinels write what they learn into their own file.
       const file = join(runDir.path, `${name}.conf`)
-      writeFileSync(file, sentinelFile(port, first.port, downAfterMs, runDir.path))
+      const patienceMs = way === undefined ? FAILOVER_TIMEOUT_MS : DETOUR_TIMEOUT_MS
+      writeFileSync(file, sentinelFile(port, first.port, { downAfterMs, patienceMs, folder: runDir.path }))
       const args = [file, '--sentinel']
       const supervised = new SupervisedProcess(
         { name, command: tool.path, args, env: { ...process.env, ...tool.env } },
@@ -86,14 +90,18 @@ export async function startRedisGroup({ downAfterMs = 1000, way }: RedisGroupOpt
   }
 }
 
-function sentinelFile(port: number, primary: number, downAfterMs: number, folder: string): string {
+function sentinelFile(
+  port: number,
+  primary: number,
+  { downAfterMs, patienceMs, folder }: { downAfterMs: number; patienceMs: number; folder: string },
+): string {
   return [
     `port ${port}`,
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} 2`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
-    `sentinel failover-timeout ${NAME} 10000`,
+    `sentinel failover-timeout ${NAME} ${patienceMs}`,
     `sentinel parallel-syncs ${NAME} 2`,
     '',
   ].join('\n')

@@ -1,6 +1,8 @@
 /** A Redis that fails over by its sentinels while messages flow, to a replica that may lack the last of them. */
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import pino from 'pino'
+import { createRedis, type GuardedRedis, settled } from '../../core/platform/redis.ts'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { type RedisGroup, startRedisGroup } from '../../dev/cluster/redis-group.ts'
 import { privateCluster } from '../support/clusters.ts'
@@ -15,6 +17,8 @@ import { TcpProxy } from './tcp-proxy.ts'
 const full = process.env.TRIALS === 'full'
 const CALLS = full ? 200 : 20
 const DOWN_AFTER_MS = 1000
+/** Where a failover of its own accord would spoil what is prepared, no busy machine may bring it about. */
+const PATIENT_DOWN_AFTER_MS = 4000
 /** Down after 1 s, a vote, a promotion, and up to 0.5 s until the processes ask again; the rest is for a busy machine. */
 const RECOVERY_MS = 8000
 const SETTLE_MS = 25_000
@@ -34,10 +38,9 @@ describe('signaling over a failover of Redis by its sentinels', () => {
   /** The built product where it is not the checkout's own. */
   let distDir: string | undefined
 
-  beforeEach(async function () {
-    this.timeout(60_000)
+  async function start(downAfterMs: number): Promise<void> {
     group = await startRedisGroup({
-      downAfterMs: DOWN_AFTER_MS,
+      downAfterMs,
       way: async (port) => {
         proxy = await TcpProxy.start(port)
         return proxy.port
@@ -49,7 +52,8 @@ describe('signaling over a failover of Redis by its sentinels', () => {
       distDir,
       env: { ...group.env, ...BUSY_USERS },
     })
-  })
+  }
+
   afterEach(async function () {
     this.timeout(60_000)
     stopAllFleets()
@@ -72,6 +76,7 @@ describe('signaling over a failover of Redis by its sentinels', () => {
   }
 
   it('goes on when the primary is killed under load: nothing exits, is lost, doubled or reordered', async () => {
+    await start(DOWN_AFTER_MS)
     const fleet = await Fleet.start(cluster, { calls: CALLS, pauseMs: full ? 1000 : 300, patiencesMs: [20_000] })
     const pids = pidsOf(cluster)
     const liveness = new LivenessWatch(cluster)
@@ -100,6 +105,7 @@ describe('signaling over a failover of Redis by its sentinels', () => {
 
   /** Failover to a replica that lacks what was numbered last; two of the receivers were away meanwhile. */
   async function failOverToOld(settleMs: number): Promise<{ fleet: Fleet; tookMs: number }> {
+    await start(PATIENT_DOWN_AFTER_MS)
     const transports: ['raw' | 'socketio', 'raw' | 'socketio'][] = [
       ['raw', 'socketio'],
       ['raw', 'raw'],
@@ -162,4 +168,44 @@ describe('signaling over a failover of Redis by its sentinels', () => {
         expect(fleet.ledger.verdict().lost, formatVerdict(fleet.ledger.verdict())).to.be.greaterThan(0)
       }).timeout(120_000)
     })
+})
+
+describe('connections that ask slow sentinels', () => {
+  const CLIENTS = 10
+  /** A question takes two connections' worth of such delays: most clients are asking when the failover is told. */
+  const SENTINEL_DELAY_MS = 200
+  const AGAIN_MS = 15_000
+  let group: RedisGroup
+  let ways: TcpProxy[] = []
+  let clients: GuardedRedis[] = []
+
+  before(async function () {
+    this.timeout(60_000)
+    group = await startRedisGroup({ downAfterMs: DOWN_AFTER_MS })
+    const ports = group.env.REDIS_SENTINELS.split(',').map((place) => Number(place.split(':')[1]))
+    ways = await Promise.all(ports.map((port) => TcpProxy.start(port)))
+    const places = ways.map(({ port }) => ({ host: '127.0.0.1', port }))
+    const sentinel = { places, name: group.env.REDIS_SENTINEL_NAME, password: '' }
+    const server = { url: 'redis://asked.of.the.sentinels.invalid', sentinel }
+    clients = Array.from({ length: CLIENTS }, () => createRedis(server, 'commands', pino({ level: 'silent' })))
+    for (const client of clients) expect(await settled(client, 10_000)).to.equal(true)
+  })
+  after(async () => {
+    for (const client of clients) client.disconnect()
+    for (const way of ways) await way.stop()
+    await group.stop()
+  })
+
+  it('find the new primary when they hear of it while they ask', async () => {
+    const primary = await group.primary()
+    for (const way of ways) way.delayMs = SENTINEL_DELAY_MS
+
+    await primary.kill('SIGKILL')
+
+    await eventually(async () => {
+      const places = clients.map(({ status, stream }) => (status === 'ready' ? stream.remotePort : status))
+      expect((await group.primary()).port).not.to.equal(primary.port)
+      expect(new Set(places)).to.deep.equal(new Set([(await group.primary()).port]))
+    }, AGAIN_MS)
+  }).timeout(60_000)
 })

@@ -1,5 +1,6 @@
 /** Redis away: peers on one node go on with no added wait; what could not be kept is made good when it is back. */
 import { expect } from 'chai'
+import { Redis } from 'ioredis'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
@@ -65,6 +66,20 @@ describe('while Redis is away', () => {
     for (let number = 0; number < 20; number++) expect((await caller.next('ack')).id).to.equal(`hung ${number}`)
     await caller.send(caller.candidateMessage('after'))
     expect((await callee.next('candidate')).candidate).to.equal('after')
+  })
+
+  it('delivers to a recipient on the same node whom the roster does not name', async () => {
+    const { call, caller, callee } = await pair()
+    // As after a failover to a replica that was copied before the callee joined; the sender's seat is there.
+    const redis = new Redis(cluster.description.redis.port, '127.0.0.1')
+    const changed = await redis.hset(`tchat:room:${call.id}`, 'nb', '')
+    redis.disconnect()
+    expect(changed, 'an existing field').to.equal(0)
+
+    await caller.send({ ...caller.candidateMessage('unnamed'), id: 1 })
+
+    expect((await callee.next('candidate')).candidate).to.equal('unnamed')
+    expect((await caller.next('ack')).id).to.equal(1)
   })
 
   it('keeps a message of a resending client once', async function () {
