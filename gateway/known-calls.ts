@@ -20,6 +20,8 @@ const KEPT_MAX = 20_000
 const READ_AT_ONCE_MAX = 256
 /** Between two queries: nothing for a crowd that waits for a second, and a few calls more in each of them. */
 const READ_SPACING_MS = 20
+/** Queries under way at once: one that hangs must not hold up every handshake of an unknown call. */
+const READS_ABREAST = 4
 
 interface Kept {
   call: LocalCall
@@ -44,7 +46,10 @@ export class KnownCalls {
 
   constructor(deps: KnownCallsDeps) {
     this.#deps = deps
-    this.#queries = new GroupCommit(READ_AT_ONCE_MAX, (callIds) => deps.calls.findAll(callIds), READ_SPACING_MS)
+    this.#queries = new GroupCommit(READ_AT_ONCE_MAX, (callIds) => deps.calls.findAll(callIds), {
+      spacingMs: READ_SPACING_MS,
+      abreast: READS_ABREAST,
+    })
   }
 
   /** The call, or undefined where there is none. @throws where neither Postgres nor the room can be asked */

@@ -37,6 +37,36 @@ describe('group commit', () => {
     expect(sizes).to.deep.equal([3, 3, 2])
   })
 
+  it('lets no commit that hangs hold up others, as long as there is room beside it', async () => {
+    const releases: (() => void)[] = []
+    const commits = new GroupCommit<number, number>(
+      1,
+      async (items) => {
+        if ((items[0] ?? 0) < 0) await new Promise<void>((resolve) => releases.push(resolve))
+        return items
+      },
+      { abreast: 2 },
+    )
+    const settled: number[] = []
+    const add = (item: number) => commits.add(item).then((result) => settled.push(result))
+
+    const hanging = [add(-1)]
+    await add(1)
+    await add(2)
+    expect(settled).to.deep.equal([1, 2])
+
+    hanging.push(add(-2))
+    const waiting = add(3)
+    while (releases.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(settled, 'both places are taken').to.deep.equal([1, 2])
+    releases[1]?.()
+    await waiting
+    expect(settled).to.deep.equal([1, 2, -2, 3])
+    releases[0]?.()
+    await Promise.all(hanging)
+  })
+
   it('fails those whose commit fails, and goes on', async () => {
     let isBroken = true
     const commits = new GroupCommit<number, number>(10, async (items) => {
@@ -60,7 +90,7 @@ describe('group commit', () => {
         sizes.push(items.length)
         return items
       },
-      30,
+      { spacingMs: 30 },
     )
     const startedAt = performance.now()
     await commits.add(1)
