@@ -57,7 +57,7 @@ export function createRelayMetrics(registry: Registry) {
     }),
     flushFailures: new Counter({
       name: 'signaling_relay_flush_failures_total',
-      help: 'Flushes that the log did not reply to; their messages are sent again.',
+      help: 'Flushes that the log did not reply to, or that came before a new server had been told all that the node knows; their messages are sent again.',
       registers,
     }),
     direct: new Counter({
