@@ -34,7 +34,9 @@ export function requestsIn(log: string): LogLine[] {
 /** The name of the server that an edge gives a GET to. */
 export async function serverThrough({ url, runDir, name }: ObservedEdge, path: string): Promise<string> {
   const requestId = randomUUID()
-  const response = await fetch(`${url}${path}`, { headers: { 'x-request-id': requestId } })
+  const ask = () => fetch(`${url}${path}`, { headers: { 'x-request-id': requestId } })
+  // A kept connection may be closed by a reload in the moment of its next use; a GET is then sent again (RFC 9110, 9.2.2).
+  const response = await ask().catch(ask)
   await response.arrayBuffer()
   return eventually(() => {
     const line = requestsIn(edgeLog(runDir, name)).find(({ request_id }) => request_id === requestId)
