@@ -138,17 +138,20 @@ export class NodePresence {
   }
 
   async #restore(why: string): Promise<void> {
-    const { registry, connections, nodeId, log } = this.#deps
+    const { registry, connections, rewriteFirst, nodeId, log } = this.#deps
     this.#deps.metrics.rewritten.inc()
+    const history = rewriteFirst.current
+    const messages = await this.#deps.recent.writeAgain(this.#deps.store, (callId, result) => {
+      const call = registry.calls.get(callId)
+      if (call !== undefined && !result.seen) this.#deps.delivery.deliver(call, result.entry)
+    })
+    // Seats may be written beside new messages: whoever is not in the roster yet reads the log when it is.
+    rewriteFirst.done(history)
     await this.#deps.membership.restoreGraces()
     await connections.restore(registry.records(), nodeId)
     const calls = [...registry.calls.values()]
     for (let at = 0; at < calls.length; at += RESTORE_CONCURRENCY)
       await Promise.all(calls.slice(at, at + RESTORE_CONCURRENCY).map((call) => this.restoreCall(call)))
-    const messages = await this.#deps.recent.writeAgain(this.#deps.store, (callId, result) => {
-      const call = registry.calls.get(callId)
-      if (call !== undefined && !result.seen) this.#deps.delivery.deliver(call, result.entry)
-    })
     if (calls.length + messages > 0) log.warn({ calls: calls.length, messages }, `wrote this node again: ${why}`)
   }
 

@@ -29,7 +29,7 @@ export class RewriteFirst {
     this.#written = history
   }
 
-  /** Whether messages should wait: the server is another one than this node has written to. */
+  /** Whether messages should wait: the server is another one than this node has written its messages to. */
   get isDue(): boolean {
     const history = this.#history()
     if (history === '' || history === this.#written) return false
