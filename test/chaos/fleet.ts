@@ -146,7 +146,8 @@ export class Fleet {
     })
     try {
       const pipeline = redis.pipeline()
-      for (const { id } of this.calls) pipeline.hvals(`tchat:roster:${id}`)
+      const prefix = this.#cluster.env.REDIS_KEY_PREFIX ?? 'tchat:'
+      for (const { id } of this.calls) pipeline.hvals(`${prefix}roster:${id}`)
       const rosters = (await pipeline.exec()) ?? []
       const found = { both: 0, one: 0 }
       for (const [, seats] of rosters) {
