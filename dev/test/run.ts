@@ -1,65 +1,144 @@
-// `make test`: build, lint and types, the client's and the page's too, each one check, then every test. The last line counts them all.
+// `make test`: build, lint and types, the client's and the page's too, each one check, then every test. A test that
+// fails is run once more by itself: if it passes then, it is flaky. The last lines name failures and count everything.
 // Given files or --grep, it runs those tests alone.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { addCounts, type Counts, formatCounts, isGood } from './counts.ts'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, relative, resolve, sep } from 'node:path'
+import { parseArgs } from 'node:util'
+import { missingCapabilities } from './capabilities.ts'
+import { formatCounts, isGood } from './counts.ts'
+import type { FileResult } from './file-result.ts'
+import { runInLanes, type TestJob } from './lanes.ts'
+import {
+  countTests,
+  describeFailures,
+  describeFlaky,
+  describeSlowest,
+  type Failure,
+  type Outcome,
+  type Report,
+} from './outcome.ts'
+import { findTestFiles, planTests } from './test-plan.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const ci = process.env.CI === 'true'
+const strict = process.env.STRICT === '1'
+/** Where report.json, flaky.txt and the durations for the next run are written. */
+const reportDir = resolve(root, process.env.TEST_REPORT_DIR ?? '.run/tests')
+const durationsFile = join(root, 'dev/test/durations.json')
+/** More lanes than this want more memory and finish no sooner on two cores (measured: README). */
+const lanes = Number(process.env.LANES) || Math.min(2, availableParallelism())
 
 /** One command as one check. */
-function check(name: string, command: string, args: string[]): Counts {
+function check(name: string, command: string, args: string[]): FileResult {
   const startedAt = Date.now()
   const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-  const good = status === 0
-  console.log(`${good ? '✔' : '✘'} ${name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`)
-  return { passed: good ? 1 : 0, failed: good ? 0 : 1, skipped: 0 }
+  const durationMs = Date.now() - startedAt
+  console.log(`${status === 0 ? '✔' : '✘'} ${name} (${(durationMs / 1000).toFixed(1)} s)`)
+  const message = `exit code ${status}; what it printed stands above`
+  const error = status === 0 ? {} : { error: { message, stack: message } }
+  const test = { title: name, state: status === 0 ? 'passed' : 'failed', durationMs, pattern: '', ...error } as const
+  return { file: 'check', durationMs, tests: [test] }
 }
 
 const bin = (name: string) => join(root, 'node_modules', name)
 
-function staticChecks(): Counts {
+function staticChecks(): FileResult[] {
+  const types = (...args: string[]) => [bin('typescript/bin/tsc'), '--noEmit', ...args]
   return [
     check('build', process.execPath, ['dev/build.mjs']),
     check('lint and format', process.execPath, [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']),
-    check('types', process.execPath, [bin('typescript/bin/tsc'), '--noEmit']),
-    check('types of the client', process.execPath, [bin('typescript/bin/tsc'), '--noEmit', '-p', 'client']),
-    check('types of the page', process.execPath, [bin('typescript/bin/tsc'), '--noEmit', '-p', 'web']),
-  ].reduce(addCounts)
+    check('types', process.execPath, types()),
+    check('types of the client', process.execPath, types('-p', 'client')),
+    check('types of the page', process.execPath, types('-p', 'web')),
+  ]
 }
 
-/** Tests run in a process of their own, so that a crash or a leak there is counted here. */
-function tests(args: string[]): Counts {
-  const folder = mkdtempSync(join(tmpdir(), 'tchat-calling-counts-'))
-  const file = join(folder, 'counts.json')
-  try {
-    const command = ['--import', 'tsx', 'dev/test/mocha-run.ts', '--counts', file, ...args]
-    const { status, signal } = spawnSync(process.execPath, command, {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
-    const counts = readCounts(file)
-    if (counts && (status === 0 || counts.failed > 0)) return counts
-    console.error(`The tests did not end properly (${signal ?? `exit code ${status}`})`)
-    return addCounts(counts ?? { passed: 0, failed: 0, skipped: 0 }, { passed: 0, failed: 1, skipped: 0 })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+async function runTests(files: string[], grep: string | undefined): Promise<FileResult[]> {
+  const { together, alone } = planTests(root, files, readDurations())
+  const toJobs = (names: string[]): TestJob[] => names.map((file) => (grep === undefined ? { file } : { file, grep }))
+  const total = files.length
+  let done = 0
+  const onFile = ({ file, durationMs, tests }: FileResult, output: string) => {
+    done++
+    const failed = tests.filter(({ state }) => state === 'failed').length
+    // With --grep most files have nothing to say.
+    if (tests.length === 0) return
+    console.log(
+      `\n── ${file} (${done} of ${total}, ${(durationMs / 1000).toFixed(1)} s${failed ? `, ${failed} failed` : ''})`,
+    )
+    console.log(output.trimEnd())
   }
+  return [
+    ...(await runInLanes(toJobs(together), { lanes, onFile })),
+    ...(await runInLanes(toJobs(alone), { lanes: 1, onFile })),
+  ]
 }
 
-function readCounts(file: string): Counts | undefined {
+/** Failed tests that are run again: where more fail, something else is wrong than a test's timing. */
+const MOST_SECOND_TRIES = 20
+
+/** Runs each failed test once more, with nothing beside it. */
+async function tryAgain(files: readonly FileResult[]): Promise<Failure[]> {
+  const failures: Failure[] = files.flatMap(({ file, tests }) =>
+    tests.filter(({ state }) => state === 'failed').map((test) => ({ file, test })),
+  )
+  if (failures.length > MOST_SECOND_TRIES) return failures
+  for (const failure of failures) {
+    const { file, test } = failure
+    // Checks and crashes are no matter of timing.
+    if (test.pattern === '') continue
+    console.log(`\n── once more, by itself: ${file}: ${test.title}`)
+    let output = ''
+    const onFile = (_result: FileResult, text: string) => {
+      output += text
+    }
+    const results = await runInLanes([{ file, grep: test.pattern }], { lanes: 1, onFile })
+    console.log(output.trimEnd())
+    const again = results.flatMap(({ tests }) => tests)
+    failure.again = { passed: again.length > 0 && again.every(({ state }) => state === 'passed'), output }
+  }
+  return failures
+}
+
+function readDurations(): Record<string, number> {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Counts
+    return JSON.parse(readFileSync(durationsFile, 'utf8')) as Record<string, number>
   } catch {
-    return undefined
+    return {}
   }
 }
 
-const args = process.argv.slice(2)
-const counts = args.length > 0 ? tests(args) : addCounts(staticChecks(), tests(args))
-const good = isGood(counts, ci)
-if (!good && counts.failed === 0) console.error('A skipped test fails the run where CI=true.')
+/** For machines, and for readers of a log that was cut. */
+function writeReport(report: Report): void {
+  mkdirSync(reportDir, { recursive: true })
+  writeFileSync(join(reportDir, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+  writeFileSync(join(reportDir, 'flaky.txt'), describeFlaky(report))
+  const durations = report.files.filter(({ file }) => file.endsWith('.ts')).map((each) => [each.file, each.durationMs])
+  writeFileSync(join(reportDir, 'durations.json'), `${JSON.stringify(Object.fromEntries(durations.sort()), null, 2)}\n`)
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { grep: { type: 'string' } } })
+const everything = positionals.length === 0 && values.grep === undefined
+const startedAt = Date.now()
+for (const line of missingCapabilities(root)) console.log(`! ${line}`)
+const checks = everything ? staticChecks() : []
+const named = positionals.map((file) => relative(root, resolve(file)).split(sep).join('/'))
+const tests = await runTests(named.length > 0 ? named : findTestFiles(root), values.grep)
+const files = [...checks, ...tests]
+const outcome: Outcome = { files, failures: await tryAgain(files) }
+const counts = countTests(outcome, strict)
+writeReport({ ...outcome, counts })
+if (everything) console.log(`\n${describeSlowest(outcome)}`)
+const flaky = describeFlaky(outcome)
+if (flaky !== '') console.log(`\n${flaky}`)
+const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1)
+console.log(`\n${minutes} minutes in ${lanes} lanes; details: ${relative(root, reportDir)}/report.json`)
+for (const line of describeFailures(outcome)) console.log(line)
+const ranNone = counts.passed + counts.failed + counts.skipped === 0
+if (ranNone) console.error('No test has this title.')
+const good = isGood(counts, ci) && !ranNone
+if (!good && counts.failed === 0 && !ranNone) console.error('A skipped test fails the run where CI=true.')
 process.exitCode = good ? 0 : 1
 console.log(formatCounts(counts))

@@ -2,12 +2,10 @@
  * The one browser of a test run: Chromium of this machine, with a camera and a microphone that it makes up. Users are
  * contexts of it, which share nothing. Started by whoever needs it first, closed after the last test.
  */
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import type { Browser } from 'playwright-core'
+import { findChromium } from '../../dev/test/capabilities.ts'
 import { atTheEnd } from '../support/at-the-end.ts'
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 const ADVICE = 'Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium; macOS: a chromium on PATH)'
 
 const FLAGS = [
@@ -53,17 +51,4 @@ async function close(browser: Browser): Promise<void> {
   const left = browser.contexts().flatMap((context) => context.pages().map((page) => page.url()))
   await browser.close()
   if (left.length > 0) throw new Error(`Pages were left open: ${left.join(', ')}`)
-}
-
-function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
-  const places = PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program)))
-  return places.find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
 }

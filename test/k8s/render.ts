@@ -1,7 +1,8 @@
 /** What kustomize makes of k8s/, as objects. */
 import { spawnSync } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { findRenderer } from '../../dev/test/capabilities.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 
@@ -19,16 +20,7 @@ export interface Manifest {
   stringData?: Record<string, string>
 }
 
-const COMMANDS = [
-  ['kubectl', 'kustomize'],
-  ['kustomize', 'build'],
-] as const
-
-/** Debian 12's own kubectl, 1.20, has a kustomize that knows no components. */
-const command = COMMANDS.find(([program, verb]) => {
-  const { status } = spawnSync(program, [verb, join(root, 'k8s/components/monitoring')], { cwd: root })
-  return status === 0
-})
+const command = findRenderer(root)
 
 /** Why nothing can be rendered here, if so. */
 export const cannotRender =

@@ -1,14 +1,15 @@
-/** Mocha's root hooks: no connection outlives its test, no cluster and no browser outlives the run. */
+/** Root hooks of every test file, and the end of what files share: see `dev/test/lane.ts`. */
 import { closeWhatIsShared } from './at-the-end.ts'
 import { stopAllClusters } from './clusters.ts'
 import { terminateAllPeers } from './peer.ts'
 
 export const mochaHooks = {
-  async afterEach() {
+  /** No connection outlives its test. */
+  async afterEach(): Promise<void> {
     await terminateAllPeers()
   },
-  async afterAll(this: Mocha.Context) {
-    this.timeout(60_000)
+  /** No cluster and no browser outlives the last file. */
+  async afterAll(): Promise<void> {
     try {
       await closeWhatIsShared()
     } finally {

@@ -1,0 +1,55 @@
+// What some tests need of the machine, so that a run says at its start what it will skip, and how to get it.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Names under which systems install Chromium. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
+
+/** A command that renders manifests with components, which Debian 12's own kubectl (1.20) does not know. */
+const RENDERERS = [
+  ['kubectl', 'kustomize'],
+  ['kustomize', 'build'],
+] as const
+
+export type Renderer = (typeof RENDERERS)[number]
+
+/** The path of a Chromium, or `undefined`. */
+export function findChromium(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  return BROWSERS.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
+}
+
+/** The command that renders Kubernetes manifests, or `undefined`. */
+export function findRenderer(root: string): Renderer | undefined {
+  return RENDERERS.find(([program, verb]) => {
+    const { status } = spawnSync(program, [verb, join(root, 'k8s/components/monitoring')], { cwd: root })
+    return status === 0
+  })
+}
+
+/** One line for each group of tests that will be skipped here: what is missing, what is skipped, how to get it. */
+export function missingCapabilities(root: string): string[] {
+  const missing: string[] = []
+  if (findChromium() === undefined) {
+    missing.push('Chromium is not on PATH: test/browser is skipped. Debian, Ubuntu: apt-get install chromium')
+  }
+  if (findRenderer(root) === undefined) {
+    missing.push(
+      'Neither kubectl 1.27 or newer nor kustomize 5 is on PATH: most of test/k8s is skipped. https://kubectl.docs.kubernetes.io/installation/kustomize/',
+    )
+  }
+  if (process.getuid?.() !== 0) {
+    missing.push('Not root: `make up` is tried as this user alone, not as root and as another user. Run it as root')
+  }
+  return missing
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

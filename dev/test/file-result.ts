@@ -1,0 +1,32 @@
+// What a test file came to, as a lane tells the run. Plain data: it crosses a process boundary and lands in a file.
+
+/** One test, or a hook that failed in the place of the tests that it was to prepare. */
+export interface TestResult {
+  /** Suites and test, as Mocha joins them. */
+  title: string
+  state: 'passed' | 'failed' | 'skipped'
+  durationMs: number
+  /** Only of a failure. */
+  error?: { message: string; stack: string }
+  /** Finds the test again: the title's own pattern, or its suite's where a hook failed. */
+  pattern: string
+}
+
+export interface FileResult {
+  /** Relative to the checkout, with `/`. */
+  file: string
+  /** From loading to the end of the last hook. */
+  durationMs: number
+  tests: TestResult[]
+}
+
+/** From the run to a lane; a lane works on one file at a time. */
+export type LaneOrder = { kind: 'run'; file: string; grep?: string } | { kind: 'end' }
+
+/** From a lane to the run: it is up, or a file is over. */
+export type LaneReport = { kind: 'ready' } | { kind: 'done'; result: FileResult }
+
+/** A pattern that finds this title alone, or everything below it. */
+export function patternFor(title: string, { below = false } = {}): string {
+  return `^${title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}${below ? '' : '$'}`
+}

@@ -1,0 +1,24 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { planTests } from './test-plan.ts'
+
+describe('planTests', () => {
+  it('puts unknown and slow files first, and those that measure alone at the end', () => {
+    const root = mkdtempSync(join(tmpdir(), 'tchat-calling-plan-'))
+    try {
+      mkdirSync(join(root, 'test'))
+      const files = ['quick', 'slow', 'measures', 'new'].map((name) => `test/${name}.test.ts`)
+      for (const file of files) writeFileSync(join(root, file), '')
+      writeFileSync(join(root, 'test/measures.test.ts'), '// alone: it measures latencies\n')
+
+      const plan = planTests(root, files, { 'test/quick.test.ts': 10, 'test/slow.test.ts': 900 })
+
+      expect(plan.together).to.deep.equal(['test/new.test.ts', 'test/slow.test.ts', 'test/quick.test.ts'])
+      expect(plan.alone).to.deep.equal(['test/measures.test.ts'])
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
+  })
+})

@@ -1,0 +1,81 @@
+/** The test runner itself: what it says of failures, flaky tests, crashes and leaks. It runs the suites in fixtures/. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect } from 'chai'
+
+const root = dirname(dirname(import.meta.dirname))
+
+interface Run {
+  code: number | null
+  lines: string[]
+  flaky: string
+}
+
+async function run(fixtures: string[], env: Record<string, string> = {}): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'tchat-calling-runner-'))
+  try {
+    const files = fixtures.map((name) => `test/runner/fixtures/${name}.ts`)
+    const child = spawn(process.execPath, ['--import', 'tsx', 'dev/test/run.ts', ...files], {
+      cwd: root,
+      env: {
+        ...process.env,
+        CI: '',
+        STRICT: '',
+        TEST_LEAK_SECONDS: '1',
+        TEST_REPORT_DIR: join(folder, 'report'),
+        FIXTURE_MARKER: join(folder, 'marker'),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const code = new Promise<number | null>((done) => child.once('close', done))
+    const lines = (await text(child.stdout)).trimEnd().split('\n')
+    return { code: await code, lines, flaky: readFileSync(join(folder, 'report', 'flaky.txt'), 'utf8') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+describe('The test runner', function () {
+  this.timeout(120_000)
+
+  it('runs a failed test once more and reports it as flaky where it passes then', async () => {
+    const { code, lines, flaky } = await run(['fails-once'])
+
+    expect(lines.slice(-2)).to.deep.equal([
+      'flaky test/runner/fixtures/fails-once.ts: a flaky suite fails the first time: the machine was slow',
+      '1 passed, 0 failed',
+    ])
+    expect(code).to.equal(0)
+    expect(flaky).to.contain('second line').and.to.contain('1 passing')
+  })
+
+  it('counts a flaky test as failed where STRICT=1', async () => {
+    const { code, lines } = await run(['fails-once'], { STRICT: '1' })
+
+    expect(lines.at(-1)).to.equal('0 passed, 1 failed')
+    expect(code).to.equal(1)
+  })
+
+  it('names what failed, and loses no other file to a crash', async () => {
+    const { code, lines } = await run(['crashes', 'fails-always'], { LANES: '1' })
+
+    expect(lines.slice(-3)).to.deep.equal([
+      'failed test/runner/fixtures/crashes.ts: test/runner/fixtures/crashes.ts: The test process did not end properly (exit code 7)',
+      'failed test/runner/fixtures/fails-always.ts: a broken suite "before all" hook for "never runs": the cluster did not start',
+      '1 passed, 2 failed',
+    ])
+    expect(code).to.equal(1)
+  })
+
+  it('counts what is left open after the last test as a failure', async () => {
+    const { code, lines } = await run(['leaks'])
+
+    expect(lines.join('\n')).to.match(/Something is still open .*TCPServerWrap/)
+    expect(lines.at(-1)).to.equal('1 passed, 1 failed')
+    expect(code).to.equal(1)
+  })
+})
