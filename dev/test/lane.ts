@@ -3,18 +3,25 @@
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import Mocha from 'mocha'
+import { patient } from '../../test/support/patience.ts'
 import { type FileResult, type LaneOrder, type LaneReport, patternFor, type TestResult } from './file-result.ts'
 
 /** Closing sockets, pools and children after the last test takes a moment, even on a busy machine, but no more. */
 const LEAK_DEADLINE_MS = 1000 * Number(process.env.TEST_LEAK_SECONDS ?? 30)
-/** How long a test may take that does not say it: far more than any needs on a calm machine. */
-const TEST_TIMEOUT_MS = 60_000
+/** How long a test may take that does not say it, on a calm machine. */
+const TEST_TIMEOUT_MS = 20_000
 
 const root = resolve(import.meta.dirname, '../..')
 // By the same way as Mocha loads tests: imported, it would be a second instance that knows nothing of their clusters.
 const { mochaHooks } = createRequire(import.meta.url)(
   '../../test/support/hooks.ts',
 ) as typeof import('../../test/support/hooks.ts')
+
+// Every timeout of a test, its own or inherited, is meant for a calm machine: it only bounds how long a failure takes.
+const setTimeoutOf = Mocha.Runnable.prototype.timeout as (this: Mocha.Runnable, ms?: number | string) => unknown
+Mocha.Runnable.prototype.timeout = function patientTimeout(this: Mocha.Runnable, ms?: number | string): never {
+  return setTimeoutOf.apply(this, ms === undefined ? [] : [typeof ms === 'number' ? patient(ms) : ms]) as never
+}
 
 function tell(report: LaneReport): void {
   process.send?.(report)

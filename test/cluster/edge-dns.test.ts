@@ -16,7 +16,7 @@ import { poolSections, withPools } from '../../edge/dns-pool.ts'
 import { renderEdge } from '../../edge/render.ts'
 import { createUser } from '../support/api-client.ts'
 import { privateCluster } from '../support/clusters.ts'
-import { connectPeer } from '../support/connect-peer.ts'
+import { connectPeer, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
 import { Refused } from '../support/peer.ts'
 
@@ -158,10 +158,8 @@ describe('An edge that finds gateways by name', function () {
 
   it('starts, and answers 503 in the contract’s form, while the name stands for nobody', async () => {
     const user = createUser(edges[0]?.url ?? '', cluster.jwtSecret)
-    const refusal = await connectPeer('raw', { url: user.api.baseUrl, userId: user.id, token: user.token }).catch(
-      (error: unknown) => error,
-    )
-    expect(refusal).to.be.instanceOf(Refused).and.include({ status: 503, code: 'SERVICE_UNAVAILABLE' })
+    const refusal = await refusalOf('raw', { url: user.api.baseUrl, userId: user.id, token: user.token })
+    expect(refusal).to.include({ status: 503, code: 'SERVICE_UNAVAILABLE' })
     expect((await user.api.activeCalls(user.id)).status).to.equal(200)
   })
 

@@ -29,6 +29,7 @@ import type {
 } from '../../core/protocol/http.ts'
 import type { CallType } from '../../core/protocol/signaling.ts'
 import { assertDocumented } from './openapi-contract.ts'
+import { patient } from './patience.ts'
 import { mintToken, type TokenClaims } from './tokens.ts'
 
 export interface ApiResponse<T> {
@@ -50,7 +51,7 @@ export interface RequestOptions {
 }
 
 /** A net under tests on a machine that is very busy; a hanging answer is caught by the test's own timeout. */
-const REQUEST_DEADLINE_MS = 60_000
+const REQUEST_DEADLINE_MS = patient(20_000)
 
 export class ApiClient {
   readonly baseUrl: string

@@ -1,15 +1,18 @@
 /** Waiting for what nobody announces: the condition is asked again until it holds or time is up. */
+import { patient } from './patience.ts'
 
-/** Generous, as the machine may be busy; a condition that holds is noticed within {@link PAUSE_MS}. */
+/** On a calm machine; a condition that holds is noticed within {@link PAUSE_MS}. */
 const DEADLINE_MS = 10_000
 const PAUSE_MS = 20
 
 /**
  * Repeats `check` until it returns without throwing anything, and hands its value on. Assertions make good checks: the
  * last one that failed is the reason that is shown.
- * @throws after `timeoutMs`, with the last reason
+ * @param calmMs how long it may take on a calm machine
+ * @throws after `calmMs` times {@link PATIENCE}, with the last reason
  */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs: number = DEADLINE_MS): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, calmMs: number = DEADLINE_MS): Promise<T> {
+  const timeoutMs = patient(calmMs)
   const deadlineAt = Date.now() + timeoutMs
   for (;;) {
     try {

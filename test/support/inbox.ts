@@ -1,5 +1,6 @@
 /** What a peer received, in order, and who waits for what. */
 import type { ServerMessage } from '../../core/protocol/signaling.ts'
+import { patient } from './patience.ts'
 
 /** Additive fields that any server message may carry. */
 export type AnyMessage = ServerMessage & { seq?: string }
@@ -18,7 +19,7 @@ interface Waiter {
   fail: (why: string) => void
 }
 
-/** Long enough for a busy machine; a message that comes is handed over at once. */
+/** On a calm machine; a message that comes is handed over at once. */
 const NEXT_DEADLINE_MS = 8_000
 
 export class Inbox {
@@ -53,13 +54,15 @@ export class Inbox {
 
   /**
    * Takes the oldest message that is wanted and that nobody took yet, waiting for it if need be.
-   * @throws after `timeoutMs`, or when the connection has ended, naming what came instead
+   * @param calmMs how long it may take on a calm machine
+   * @throws after `calmMs` times {@link PATIENCE}, or when the connection has ended, naming what came instead
    */
   async take(
     what: string,
     wanted: (message: AnyMessage) => boolean,
-    timeoutMs: number = NEXT_DEADLINE_MS,
+    calmMs: number = NEXT_DEADLINE_MS,
   ): Promise<AnyMessage> {
+    const timeoutMs = patient(calmMs)
     const index = this.#untaken.findIndex(wanted)
     const found = this.#untaken[index]
     if (found !== undefined) {

@@ -2,7 +2,7 @@
  * A client of the signaling service as a test sees it, whatever its transport. Written from the contract alone: it
  * shares the product's message types and nothing else.
  */
-import type { ErrorBody } from '../../core/protocol/errors.ts'
+import type { ErrorBody, ErrorDetails } from '../../core/protocol/errors.ts'
 import type { AckReply } from '../../core/protocol/signaling.ts'
 import { type AnyMessage, type Closing, Inbox, type MessageOf, type MessageType } from './inbox.ts'
 
@@ -58,6 +58,12 @@ export class Refused extends Error {
     this.headers = facts.headers ?? {}
     this.body = facts.body
     this.data = facts.data
+  }
+
+  /** When the server asks to be tried again, in ms from now; `undefined` where it does not. */
+  get retryAfterMs(): number | undefined {
+    const { details } = this.body?.error ?? (this.data as { details?: ErrorDetails } | undefined) ?? {}
+    return typeof details?.retry_after_ms === 'number' ? details.retry_after_ms : undefined
   }
 }
 

@@ -3,10 +3,10 @@ import { WebSocket } from 'ws'
 import type { ErrorBody } from '../../core/protocol/errors.ts'
 import type { AckReply } from '../../core/protocol/signaling.ts'
 import type { AnyMessage, Closing } from './inbox.ts'
+import { patient } from './patience.ts'
 import { type Fields, Peer, type PeerOptions, Refused } from './peer.ts'
 
-/** Longer than any handshake takes on a busy machine. */
-const HANDSHAKE_DEADLINE_MS = 10_000
+const HANDSHAKE_DEADLINE_MS = patient(10_000)
 
 export class RawPeer extends Peer {
   override readonly kind = 'raw'

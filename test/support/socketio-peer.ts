@@ -2,11 +2,11 @@
 import { io, type Socket } from 'socket.io-client'
 import type { AckReply } from '../../core/protocol/signaling.ts'
 import type { AnyMessage, Closing } from './inbox.ts'
+import { patient } from './patience.ts'
 import { type Fields, Peer, type PeerOptions, Refused } from './peer.ts'
 
-/** Longer than an answer takes on a busy machine. */
-const ACK_DEADLINE_MS = 8_000
-const HANDSHAKE_DEADLINE_MS = 10_000
+const ACK_DEADLINE_MS = patient(8_000)
+const HANDSHAKE_DEADLINE_MS = patient(10_000)
 
 export class SocketIoPeer extends Peer {
   override readonly kind = 'socketio'
