@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { patient } from './support/patience.ts'
 
 const dist = join(import.meta.dirname, '..', 'dist')
 const SECRET = 'a-secret-that-must-not-be-printed'
@@ -12,7 +13,7 @@ describe('a wrong configuration', () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, process_, 'main.js')], {
         env: { PATH: process.env.PATH, JWT_SECRET: SECRET, DATABASE_URL: SECRET, RING_TIMEOUT_SECONDS: '45s' },
         encoding: 'utf8',
-        timeout: 15_000,
+        timeout: patient(15_000),
       })
 
       expect(status).to.equal(1)

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { expect } from 'chai'
 import { findFreePort } from '../../dev/cluster/ports.ts'
+import { patient } from '../support/patience.ts'
 
 /** Runs the API with an environment that it must refuse, and waits for its end. */
 async function start(env: Record<string, string>): Promise<{ code: number | null; stderr: string; stdout: string }> {
   const child = spawn(process.execPath, ['dist/api/main.js'], { env: { PATH: process.env.PATH, ...env } })
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), patient(15_000))
   let [stderr, stdout] = ['', '']
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text

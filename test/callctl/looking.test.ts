@@ -9,6 +9,7 @@ import { ApiClient } from '../support/api-client.ts'
 import { joinBoth, newCall, newUser, openChannel } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { mintManagerToken } from '../support/tokens.ts'
 import { webhookEnv } from '../webhooks/bench.ts'
 import { Receiver } from '../webhooks/receiver.ts'
@@ -194,7 +195,7 @@ describe('callctl shows', function () {
     expect(find('ended')?.text).to.match(/^ended after \d+ s: a participant hung up \(hangup\)/)
     expect(find('webhook_dead')).to.include({ webhook_type: 'call.answered', endpoint: 'hook-1', last_status: 500 })
     for (const entry of story.entries.filter(({ source }) => source === 'call'))
-      if (entry.event !== 'end_requested') expect(entry.published_after_ms, entry.event).to.be.within(0, 5000)
+      if (entry.event !== 'end_requested') expect(entry.published_after_ms, entry.event).to.be.within(0, patient(5000))
     const text = (await callctl(cluster.env, 'timeline', call.id)).stdout
     expect(text).to.match(/\n *\+\d+\.\d{3} s {2}callee +joined on gateway-2\.\w+ over socketio, device phone\n/)
     expect(text + JSON.stringify(story)).not.to.match(/not to be kept|candidate:secret/)

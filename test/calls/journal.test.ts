@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import { CallJournal, readJournal } from '../../core/calls/call-journal.ts'
 import type { Database } from '../../core/platform/postgres.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { Bench, silent } from './bench.ts'
 
 const WEEK_MS = 604_800_000
@@ -40,7 +41,7 @@ describe('the journal of calls', function () {
     expect(kept.map(({ kind }) => kind)).to.deep.equal(kinds)
     expect(kept[0]).to.include({ role: 'caller', node: 'gateway-1.a', transport: 'raw', device: undefined })
     // They wait for company before they are written; their times do not.
-    for (const { at } of kept) expect(at.getTime() - (rows[0]?.now.getTime() ?? 0)).to.be.within(-100, 2000)
+    for (const { at } of kept) expect(at.getTime() - (rows[0]?.now.getTime() ?? 0)).to.be.within(-100, patient(2000))
   })
 
   it('takes out of a name what Postgres does not store and a terminal obeys', async () => {

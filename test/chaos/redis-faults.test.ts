@@ -1,9 +1,13 @@
 /** Redis killed, frozen, wiped, cut off and slow: what signaling promises through all of it. */
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { pause, stopAllFleets } from './fleet.ts'
 import { BACK_MS, exchange, RedisBench } from './redis-bench.ts'
 import { faultsOf } from './report.ts'
+
+/** Messages that are sent one after the other, to find one that the machine did not hold up. */
+const AT_ONCE_TRIES = 10
 
 describe('signaling through faults of Redis', () => {
   let bench: RedisBench
@@ -87,16 +91,20 @@ describe('signaling through faults of Redis', () => {
     await pause(200)
     caller.sendOne()
     await pause(200)
-    const sentAt = performance.now()
-    caller.sendOne()
-    await eventually(() => expect(fleet.ledger.verdict().delivered).to.equal(2))
-    const tookMs = performance.now() - sentAt
+    // The swiftest of some: a node that waited for Redis would wait with each of them, a busy machine does not.
+    const tookMs: number[] = []
+    for (let sent = 2; sent <= 1 + AT_ONCE_TRIES; sent++) {
+      const sentAt = performance.now()
+      caller.sendOne()
+      await eventually(() => expect(fleet.ledger.verdict().delivered).to.equal(sent))
+      tookMs.push(performance.now() - sentAt)
+    }
     const ackedMeanwhile = fleet.ledger.verdict().acked
     await bench.redis.kill('SIGCONT')
 
-    expect(tookMs, 'ms').to.be.lessThan(60)
+    expect(Math.min(...tookMs), `ms of ${tookMs.map(Math.round)}`).to.be.lessThan(60)
     expect(ackedMeanwhile).to.equal(0)
-    expect(await fleet.settle(BACK_MS)).to.equal(true)
+    expect(await fleet.settle(patient(BACK_MS))).to.equal(true)
     expect(faultsOf(fleet.ledger.verdict())).to.deep.equal([])
   }).timeout(40_000)
 
@@ -117,7 +125,7 @@ describe('signaling through faults of Redis', () => {
       await pause(500)
       callee.comeBack()
 
-      await fleet.settle(BACK_MS)
+      await fleet.settle(patient(BACK_MS))
       expect(faultsOf(fleet.ledger.verdict()), fleet.ledger.evidence()).to.deep.equal([])
     }).timeout(40_000)
   }

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { Redis } from 'ioredis'
 import { roomKeys } from '../../core/protocol/keys.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { pause, stopAllFleets } from './fleet.ts'
 import { BACK_MS, RedisBench } from './redis-bench.ts'
 import { faultsOf } from './report.ts'
@@ -65,7 +66,7 @@ describe('signaling with a spoilt Redis', () => {
       call.caller.comeBack()
       call.caller.sendOne()
       call.callee.sendOne()
-      const settled = await fleet.settle(BACK_MS)
+      const settled = await fleet.settle(patient(BACK_MS))
       await bench.command((redis) => redis.del('tchat:nodes', 'tchat:inboxes', 'tchat:graces'))
 
       expect(settled, fleet.ledger.evidence()).to.equal(true)

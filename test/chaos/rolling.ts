@@ -1,6 +1,7 @@
 /** A deployment under load: every process is replaced in turn, or gateways are added and taken away. */
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { Fleet, pause } from './fleet.ts'
 import { faultsOf, formatTrips, formatVerdict } from './report.ts'
 import { RestTraffic, type TrafficResult } from './rest-traffic.ts'
@@ -17,7 +18,7 @@ export interface RollingOptions {
 }
 
 const REPLACED_DEADLINE_MS = 40_000
-const SETTLE_MS = 60_000
+const SETTLE_MS = patient(60_000)
 /** Between two steps of a deployment. */
 const STEP_MS = 1000
 

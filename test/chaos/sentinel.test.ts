@@ -7,6 +7,7 @@ import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { type RedisGroup, startRedisGroup } from '../../dev/cluster/redis-group.ts'
 import { privateCluster } from '../support/clusters.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { Fleet, pause, stopAllFleets } from './fleet.ts'
 import { type Copy, type PlantedBug, plant } from './planted-bugs.ts'
 import { LivenessWatch, pidsOf, rejectionsIn } from './redis-bench.ts'
@@ -21,7 +22,7 @@ const DOWN_AFTER_MS = 1000
 const PATIENT_DOWN_AFTER_MS = 4000
 /** Down after 1 s, a vote, a promotion, and up to 0.5 s until the processes ask again; the rest is for a busy machine. */
 const RECOVERY_MS = 8000
-const SETTLE_MS = 25_000
+const SETTLE_MS = patient(25_000)
 const RED_SETTLE_MS = 8000
 
 const NO_GENERATIONS: PlantedBug = {
@@ -93,7 +94,7 @@ describe('signaling over a failover of Redis by its sentinels', () => {
     console.log(`      acknowledged again after ${Math.round(tookMs)} ms; ${requests} requests meanwhile`)
     if (full) console.log(formatVerdict(verdict))
     expect(faultsOf(verdict), `${formatVerdict(verdict)}\n${fleet.ledger.evidence()}`).to.deep.equal([])
-    expect(tookMs).to.be.lessThan(RECOVERY_MS)
+    expect(tookMs).to.be.lessThan(patient(RECOVERY_MS))
     expect(failed).to.deep.equal([])
     expect(await fleet.notActive()).to.deep.equal([])
     expect(await liveness.stop()).to.deep.equal([])

@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { type Cluster, startCluster } from '../../dev/cluster/cluster.ts'
 import { edgeLog, requestsIn, serverThrough } from '../support/edge-log.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { mintToken } from '../support/tokens.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -34,7 +35,7 @@ function expectEnvelope(body: string, code: string, requestId: string | null): v
   }
   expect(envelope.error.code).to.equal(code)
   expect(envelope.error.message).to.be.a('string').and.not.equal('')
-  expect(Math.abs(Date.parse(envelope.timestamp) - Date.now())).to.be.below(10_000)
+  expect(Math.abs(Date.parse(envelope.timestamp) - Date.now())).to.be.below(patient(10_000))
   expect(envelope.request_id).to.match(UUID)
   expect(envelope.request_id).to.equal(requestId)
 }

@@ -12,6 +12,7 @@ import { type Postgres, startPostgres } from '../../dev/cluster/postgres.ts'
 import { type Redis, startRedis } from '../../dev/cluster/redis.ts'
 import { joinBoth, newCall } from '../support/calls.ts'
 import { privateCluster } from '../support/clusters.ts'
+import { patient } from '../support/patience.ts'
 
 const dist = join(import.meta.dirname, '..', '..', 'dist')
 
@@ -86,7 +87,7 @@ describe('stores with TLS', () => {
     const { status, stderr } = spawnSync(process.execPath, [join(dist, role, 'main.js')], {
       env: { PATH: process.env.PATH, JWT_SECRET: 'x'.repeat(32), LOG_LEVEL: 'fatal', METRICS_PORT: '0', ...env },
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: patient(15_000),
     })
     expect(status, stderr).to.equal(1)
     return stderr.trim()

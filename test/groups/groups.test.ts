@@ -6,6 +6,7 @@ import { createUser, type TestUser } from '../support/api-client.ts'
 import { openChannel } from '../support/calls.ts'
 import { connectPeer, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
+import { shortSeconds } from '../support/patience.ts'
 import type { Peer } from '../support/peer.ts'
 import { GATEWAYS, GROUPS, type GroupName, startTwoGroups, type TwoGroups } from './two-groups.ts'
 
@@ -24,7 +25,7 @@ describe('two groups', function () {
   before(async () => {
     groups = await startTwoGroups({
       NODE_BEAT_SECONDS: '0.25',
-      NODE_LEASE_SECONDS: '1',
+      NODE_LEASE_SECONDS: shortSeconds(2),
       RECONNECT_GRACE_SECONDS: '0.5',
       LOST_PEERS_TIMEOUT_SECONDS: '1',
       SWEEP_INTERVAL_SECONDS: '0.1',

@@ -5,6 +5,7 @@ import { ApiClient, createUser } from '../support/api-client.ts'
 import { joinBoth, newCall, newUser, openChannel, type TestCall } from '../support/calls.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
+import { shortSeconds } from '../support/patience.ts'
 import type { Peer } from '../support/peer.ts'
 
 /** Settings under which a minute is long enough. */
@@ -13,9 +14,9 @@ export const HASTY = {
   UNREACHABLE_AFTER_SECONDS: '1',
   RECONNECT_GRACE_SECONDS: '1',
   NODE_BEAT_SECONDS: '0.5',
-  NODE_LEASE_SECONDS: '2',
-  RELAY_HOLD_SECONDS: '1',
-  DATABASE_TIMEOUT_SECONDS: '1',
+  NODE_LEASE_SECONDS: shortSeconds(3),
+  RELAY_HOLD_SECONDS: shortSeconds(1),
+  DATABASE_TIMEOUT_SECONDS: shortSeconds(1),
   RATE_LIMIT_HISTORY_PER_MINUTE: '3',
   WEBHOOK_BACKOFF_SECONDS: '0.2',
   TURN_URLS: 'turn:127.0.0.1:3478',

@@ -88,6 +88,9 @@ for (const entry of ['a gateway', 'the edge'] as const) {
     before(async function () {
       this.timeout(60_000)
       cluster = await sharedCluster()
+    })
+    // One for each test: it rings for 45 s, and a busy machine may take longer for all of them.
+    beforeEach(async () => {
       call = await newCall(cluster)
       const origin = entry === 'the edge' ? cluster.url : cluster.gateway(0).url
       url = `${origin}/ws/signaling/${call.id}?token=${call.caller.token}`

@@ -12,12 +12,23 @@ const MOST = 10
 /** A test that fits its deadline on a calm machine fits three times that on one whose load comes and goes. */
 const RESERVE = 3
 
-/** What deadlines of tests are multiplied by: {@link RESERVE}, times how slow the machine was as this process began. */
-export const PATIENCE = RESERVE * measureSlowness()
+/** How slow the machine was as this process began: 1 on a calm one, 2 where two processes shared each processor. */
+export const SLOWNESS = measureSlowness()
+
+/** What deadlines of tests are multiplied by. */
+export const PATIENCE = RESERVE * SLOWNESS
 
 /** @param ms on a calm machine */
 export function patient(ms: number): number {
   return Math.round(ms * PATIENCE)
+}
+
+/**
+ * A period of the product that a test has shortened, in seconds, for the environment of a cluster: as short as this
+ * machine allows. A lease of 2 s is no lease where a process waits that long for its turn.
+ */
+export function shortSeconds(calmSeconds: number): string {
+  return String(calmSeconds * SLOWNESS)
 }
 
 /** 1 where a busy loop has a processor to itself, 2 where it shares one with another process, and so on. */

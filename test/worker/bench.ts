@@ -5,6 +5,7 @@ import { loadConfig } from '../../core/platform/config.ts'
 import { type Redis as RedisServer, startRedis } from '../../dev/cluster/redis.ts'
 import { createWorker, type Worker } from '../../worker/worker.ts'
 import { Bench } from '../calls/bench.ts'
+import { shortSeconds } from '../support/patience.ts'
 
 export class WorkerBench {
   readonly stores: Bench
@@ -30,7 +31,7 @@ export class WorkerBench {
         NODE_NAME: randomUUID(),
         LOG_LEVEL: 'silent',
         NODE_BEAT_SECONDS: '0.25',
-        NODE_LEASE_SECONDS: '1',
+        NODE_LEASE_SECONDS: shortSeconds(1),
         SWEEP_INTERVAL_SECONDS: '0.1',
         ...env,
       }),
