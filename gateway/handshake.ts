@@ -4,8 +4,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { CallGroups } from '../core/platform/call-groups.ts'
+import { deviceOf, readDeviceId } from '../core/platform/devices.ts'
 import type { Logger } from '../core/platform/logger.ts'
-import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core/platform/tokens.ts'
+import type { Identity, TokenVerifier } from '../core/platform/tokens.ts'
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
@@ -19,7 +20,7 @@ export interface HandshakeRequest {
   token: string | undefined
   /** Undefined asks for a user channel. */
   callId: string | undefined
-  /** A device that the token does not name (additive `device_id` of the handshake). */
+  /** The device where the token does not name one (additive `device_id` of the handshake). */
   device: string | undefined
   origin: string | undefined
   /** Whether the client is known to have gone: then nothing needs to be checked any more. */
@@ -106,7 +107,7 @@ export class Handshakes {
     this.#checkOrigin(request.origin)
     if (request.callId === undefined) assertChannelsHere(this.#deps.groups)
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
-    const device = identity.deviceId ?? readDevice(request.device)
+    const device = deviceOf(identity, readDeviceId(request.device)) ?? ''
     this.#opened += 1
     const connectionId = `${this.#opened.toString(36)}${this.#process}`
     const admission = { identity, connectionId, device, call }
@@ -201,8 +202,4 @@ function recordOf({ identity, connectionId, device, call }: Admission): Connecti
     callId: call?.id ?? '',
     device,
   }
-}
-
-function readDevice(device: string | undefined): string {
-  return device !== undefined && device.length <= MAX_DEVICE_ID_LENGTH ? device : ''
 }

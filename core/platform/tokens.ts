@@ -4,12 +4,13 @@ import jwt from 'jsonwebtoken'
 import { AppError } from '../protocol/errors.ts'
 import { parseUuid } from '../protocol/ids.ts'
 import type { Config } from './config.ts'
+import { isDeviceId } from './devices.ts'
 import { ConfigError } from './environment.ts'
 import { JwksKeys } from './jwks-keys.ts'
 
 export interface Identity {
   userId: string
-  /** `device_id`, else the token's `jti`; undefined where each connection is a device of its own. */
+  /** The token's `device_id`; undefined where it names none. Never its `jti`, which is new with each token. */
   deviceId: string | undefined
   name: string | undefined
   /** May act for any user over HTTP (scope `calls:manage`). */
@@ -19,14 +20,6 @@ export interface Identity {
 
 /** Decisions, "Authentication": clocks of issuer and verifier may differ by this much. */
 const CLOCK_TOLERANCE_SECONDS = 5
-
-/** Longest `device_id` taken from a token or a body; it is an index key and travels in every status. */
-export const MAX_DEVICE_ID_LENGTH = 128
-
-/** Not empty, not longer than the limit, and without control characters: Postgres stores no NUL. */
-export function isDeviceId(text: string): boolean {
-  return text.length <= MAX_DEVICE_ID_LENGTH && /^\P{Cc}+$/u.test(text)
-}
 
 export interface TokenVerifier {
   /** @throws UNAUTHORIZED without a hint at which check failed beyond its sentence; SERVICE_UNAVAILABLE without any key yet. */
@@ -99,7 +92,7 @@ function identityOf(claims: string | jwt.JwtPayload): Identity {
   const userId = parseUuid(claims.sub)
   if (userId === undefined) throw new AppError('UNAUTHORIZED', 'The token names no user: sub must be a UUID')
   if (typeof claims.exp !== 'number') throw new AppError('UNAUTHORIZED', 'The token must have an expiry (exp)')
-  const device = claims.device_id ?? claims.jti
+  const { device_id: device } = claims
   return {
     userId,
     deviceId: typeof device === 'string' && isDeviceId(device) ? device : undefined,

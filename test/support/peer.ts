@@ -18,6 +18,8 @@ export interface PeerOptions {
   /** Where the token goes: `query` and `header` for both, `auth` for Socket.IO alone. Each transport's first choice. */
   tokenIn?: 'query' | 'header' | 'auth'
   since?: string
+  /** The handshake's `device_id`. */
+  device?: string
   headers?: Record<string, string>
   /** Of Socket.IO; websocket alone by default. */
   transports?: ('websocket' | 'polling')[]

@@ -28,6 +28,7 @@ export class SocketIoPeer extends Peer {
       auth: {
         ...(tokenIn === 'auth' ? { token: options.token } : {}),
         ...(options.since === undefined ? {} : { since: options.since }),
+        ...(options.device === undefined ? {} : { device_id: options.device }),
       },
       extraHeaders: {
         ...options.headers,
