@@ -121,8 +121,8 @@ export class CallService {
 
   /**
    * The callee accepts; the two are contacts from then on. Asking again from the device that has answered is harmless.
-   * @throws CALL_NOT_FOUND, FORBIDDEN for anybody but the callee, CONFLICT (naming the device that has answered, if any) where it is another one,
-   *   CALL_ALREADY_ENDED
+   * @throws CALL_NOT_FOUND, FORBIDDEN for anybody but the callee, CONFLICT where another device has answered, or one
+   *   without a name (`details.answered_by_device`), CALL_ALREADY_ENDED
    */
   async answer(callId: string, userId: string, deviceId: string | undefined): Promise<Call> {
     for (let attempt = 1; ; attempt++) {

@@ -4,6 +4,7 @@
  */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { AppError } from '../protocol/errors.ts'
+import { CredentialFault } from './credentials.ts'
 
 /** Known keys are read again after this long, so that a withdrawn key stops working. */
 const REFRESH_MS = 300_000
@@ -39,7 +40,7 @@ export class JwksKeys {
     if (found !== undefined) return found
     if (this.#keys.size === 0)
       throw new AppError('SERVICE_UNAVAILABLE', 'The key set of the auth service is not at hand')
-    throw new AppError('UNAUTHORIZED', 'The token is not valid')
+    throw new CredentialFault('The token is not valid')
   }
 
   #lookUp(kid: string | undefined): KeyObject | undefined {
