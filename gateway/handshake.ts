@@ -7,7 +7,7 @@ import type { CallGroups } from '../core/platform/call-groups.ts'
 import { deviceOf, readDeviceId } from '../core/platform/devices.ts'
 import type { Logger } from '../core/platform/logger.ts'
 import type { Identity } from '../core/platform/token-claims.ts'
-import type { TokenVerifier } from '../core/platform/tokens.ts'
+import type { Aside, TokenVerifier } from '../core/platform/tokens.ts'
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
@@ -93,7 +93,7 @@ export class Handshakes {
     const startedAt = performance.now()
     const tookSeconds = () => (performance.now() - startedAt) / 1000
     try {
-      const admission = await this.#gate.pass(() => this.#check(request))
+      const admission = await this.#gate.pass((aside) => this.#check(request, aside))
       handshakeSeconds.observe(tookSeconds(), 'admitted')
       return admission
     } catch (error) {
@@ -102,9 +102,9 @@ export class Handshakes {
     }
   }
 
-  async #check(request: HandshakeRequest): Promise<Admission> {
+  async #check(request: HandshakeRequest, aside: Aside): Promise<Admission> {
     if (request.hasLeft()) throw new AppError('SERVICE_UNAVAILABLE', 'The client has gone')
-    const identity = await this.#deps.tokens.verify(request.token)
+    const identity = await this.#deps.tokens.verify(request.token, aside)
     this.#checkOrigin(request.origin)
     if (request.callId === undefined) assertChannelsHere(this.#deps.groups)
     const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
