@@ -203,7 +203,7 @@ function readRequest(
   const said = new HandshakeParameters({ url: url.search, authorization })
   return {
     handshake: {
-      token: said.credential,
+      credential: said.credential,
       callId: path.callId,
       device: said.text('device_id'),
       origin: request.headers.origin,

@@ -148,7 +148,7 @@ function once(ack: Ack): Ack {
 function readHandshake(socket: IoSocket): HandshakeRequest {
   const said = parametersOf(socket)
   return {
-    token: said.credential,
+    credential: said.credential,
     // The query first: the edge routes by it.
     callId: said.query('call_id') ?? said.text('call_id'),
     device: said.text('device_id'),

@@ -17,6 +17,8 @@ export interface PeerOptions {
   token?: string
   /** Where the token goes: `query` and `header` for both, `auth` for Socket.IO alone. Each transport's first choice. */
   tokenIn?: 'query' | 'header' | 'auth'
+  /** A socket ticket, in the query. */
+  ticket?: string
   since?: string
   /** The handshake's `device_id`. */
   device?: string

@@ -24,6 +24,7 @@ export class SocketIoPeer extends Peer {
       query: {
         ...(options.callId === undefined ? {} : { call_id: options.callId }),
         ...(tokenIn === 'query' ? { token: options.token } : {}),
+        ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
       },
       auth: {
         ...(tokenIn === 'auth' ? { token: options.token } : {}),
