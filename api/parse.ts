@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import { z } from 'zod'
 import type { HistoryQuery } from '../core/calls/history-store.ts'
-import { isDeviceId, MAX_DEVICE_ID_LENGTH } from '../core/platform/tokens.ts'
+import { DEVICE_ID_RULE, isDeviceId } from '../core/platform/devices.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 import type { DeadLetterQuery } from '../core/webhooks/dead-letters.ts'
@@ -20,9 +20,7 @@ const uuid = z
   .refine((text) => parseUuid(text) !== undefined, 'must be a UUID')
   .transform((text) => text.toLowerCase())
 
-const deviceId = z
-  .string('must be a string')
-  .refine(isDeviceId, `must have 1 to ${MAX_DEVICE_ID_LENGTH} characters and no control characters`)
+const deviceId = z.string('must be a string').refine(isDeviceId, DEVICE_ID_RULE)
 
 const initiateBody = z.object({
   caller_id: uuid,

@@ -1,6 +1,6 @@
 /** What the guards of a request have found out, for the guards and the handler after them, and for its log line. */
 import type { Request } from 'express'
-import type { Identity } from '../core/platform/tokens.ts'
+import type { Identity } from '../core/platform/token-claims.ts'
 import { AppError } from '../core/protocol/errors.ts'
 
 export interface RequestContext {

@@ -16,6 +16,7 @@ import { iceRoutes } from './routes/ice.ts'
 import { pageRoutes } from './routes/page.ts'
 import { presenceRoutes } from './routes/presence.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
+import { ticketRoutes } from './routes/ws-ticket.ts'
 import type { ApiServices } from './services.ts'
 
 /** Where the build leaves the page: beside the compiled API. */
@@ -40,6 +41,7 @@ export function createApiServer(services: ApiServices, builtPage: URL = BUILT_PA
   app.use(refuseOtherMethods(callRoutes(services, guards)))
   app.use(refuseOtherMethods(presenceRoutes(services, guards)))
   app.use(refuseOtherMethods(iceRoutes(services, guards)))
+  app.use(refuseOtherMethods(ticketRoutes(services, guards)))
   app.use(refuseOtherMethods(webhookRoutes(services, guards)))
   if (config.http.demoEnabled) {
     app.use(refuseOtherMethods(demoRoutes(services, guards)))

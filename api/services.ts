@@ -4,6 +4,7 @@ import { CallService } from '../core/calls/call-service.ts'
 import { GroupEvents } from '../core/calls/group-events.ts'
 import type { Platform } from '../core/context.ts'
 import { DemoUsers } from '../core/demo/demo-users.ts'
+import { SocketTickets } from '../core/platform/socket-tickets.ts'
 import { createTokenVerifier, type TokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { GroupPresence } from '../core/presence/group-presence.ts'
@@ -17,6 +18,7 @@ import { ApiMetrics } from './api-metrics.ts'
 export interface ApiServices {
   platform: Platform
   tokens: TokenVerifier
+  tickets: SocketTickets
   calls: CallService
   rooms: GroupRooms
   presence: PresenceService
@@ -35,6 +37,7 @@ export function createServices(platform: Platform): ApiServices {
   return {
     platform,
     tokens: createTokenVerifier(config.tokens),
+    tickets: new SocketTickets(groupRedis.of(groups.first.name), keyPrefix),
     calls: new CallService({
       db,
       config: config.calls,

@@ -17,7 +17,7 @@ const tokenOf = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).t
 
 async function refusalOf(options: Partial<CallingClientOptions>, target: string): Promise<string> {
   try {
-    return (await handshakeAddress(settingsOf(options), new URL(target))).href
+    return (await handshakeAddress(settingsOf(options), { deviceId: 'phone' }, new URL(target))).href
   } catch (error) {
     return (error as { code: string }).code
   }
@@ -25,7 +25,7 @@ async function refusalOf(options: Partial<CallingClientOptions>, target: string)
 
 describe('where a token goes', () => {
   it('is the configured origin, by WebSocket', async () => {
-    const address = await refusalOf({ deviceId: 'phone' }, 'wss://calls.example.com/ws/signaling/1')
+    const address = await refusalOf({ deviceId: 'another' }, 'wss://calls.example.com/ws/signaling/1')
 
     expect(address).to.equal('wss://calls.example.com/ws/signaling/1?token=secret&device_id=phone')
   })
@@ -56,7 +56,8 @@ describe('who a token speaks for', () => {
       userId: sub.toLowerCase(),
       deviceId: 'ours',
     })
-    expect(readIdentity(tokenOf({ sub, jti: 'j' }), 'ours').deviceId).to.equal('j')
+    for (const claims of [{ jti: 'j' }, { device_id: '' }, { device_id: 7 }, { device_id: 'x'.repeat(129) }])
+      expect(readIdentity(tokenOf({ sub, ...claims }), 'ours').deviceId).to.equal('ours')
     expect(readIdentity(tokenOf({ sub, jti: 'j', device_id: 'd' }), 'ours').deviceId).to.equal('d')
   })
 

@@ -33,13 +33,21 @@ export function assertAllowed({ origins }: Pick<Settings, 'origins'>, target: UR
     throw new CallingError('ORIGIN_REFUSED', `Tokens are not sent to ${origin}: list it in "origins"`)
 }
 
-/** A socket's address with what a handshake needs. @throws as {@link assertAllowed}, and what the token provider throws */
-export async function handshakeAddress(settings: Settings, target: URL): Promise<URL> {
+/**
+ * A socket's address with what a handshake needs. The device is the one that REST requests name, so that a renewed
+ * token without `device_id` does not make another device of this one.
+ * @throws as {@link assertAllowed}, and what the token provider throws
+ */
+export async function handshakeAddress(
+  settings: Settings,
+  { deviceId }: Pick<Identity, 'deviceId'>,
+  target: URL,
+): Promise<URL> {
   assertAllowed(settings, target)
   const address = new URL(target)
   address.protocol = target.protocol.replace(/^http/, 'ws')
   address.searchParams.set('token', await settings.token())
-  address.searchParams.set('device_id', settings.deviceId)
+  address.searchParams.set('device_id', deviceId)
   return address
 }
 

@@ -50,7 +50,7 @@ export class CallSession {
         callId: id,
         userId: identity.userId,
         otherId: peerId,
-        address: () => handshakeAddress(settings, new URL(options.signalingUrl)),
+        address: () => handshakeAddress(settings, identity, new URL(options.signalingUrl)),
       },
       {
         joined: () => this.#joined(),

@@ -82,7 +82,7 @@ export class CallingClient extends Events<ClientEvents> {
       const address = new URL('/ws/events', this.#settings.url)
       this.#channel = new UserChannel(
         this.#settings.WebSocket,
-        async () => (await handshakeAddress(this.#settings, address)).href,
+        async () => (await handshakeAddress(this.#settings, identity, address)).href,
         () => this.#rest.iceServersNow(),
         {
           opened: () => {

@@ -3,7 +3,7 @@ import { CallingError } from './errors.ts'
 
 export interface Identity {
   userId: string
-  /** The device by which the service knows our connections: the token's own, else ours. */
+  /** The device by which the service knows our requests and connections: the token's `device_id`, else ours. */
   deviceId: string
 }
 
@@ -11,8 +11,13 @@ export interface Identity {
 export function readIdentity(token: string, ownDevice: string): Identity {
   const claims = readClaims(token)
   if (typeof claims?.sub !== 'string') throw new CallingError('INVALID_TOKEN', 'The token names no user')
-  const device = claims.device_id ?? claims.jti
-  return { userId: claims.sub.toLowerCase(), deviceId: typeof device === 'string' ? device : ownDevice }
+  const { device_id: device } = claims
+  return { userId: claims.sub.toLowerCase(), deviceId: isDeviceId(device) ? device : ownDevice }
+}
+
+/** As the service judges: it ignores a claim of another form, and takes the client's word then. */
+function isDeviceId(device: unknown): device is string {
+  return typeof device === 'string' && device.length <= 128 && /^\P{Cc}+$/u.test(device)
 }
 
 function readClaims(token: string): Record<string, unknown> | undefined {

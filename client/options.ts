@@ -10,7 +10,7 @@ export interface CallingClientOptions {
   token: () => Promise<string> | string
   /** Origins beside `url` to which `signaling_url` may point. Tokens go nowhere else. */
   origins?: string[]
-  /** Names this device where the token does not; random for each client otherwise. Keep it, and devices reconnect as themselves. */
+  /** Names this device where the token does not; random for each client otherwise. Keep it, and devices reconnect as themselves. 1 to 128 characters. */
   deviceId?: string
   /** Instead of what the service names. */
   iceServers?: IceServer[]

@@ -91,6 +91,40 @@ describe('AdmissionGate', () => {
     expect(trial.started).to.deep.equal([1, 2])
   })
 
+  it('gives the place of a handshake that waits aside to others, and takes it back through the line', async () => {
+    const gate = new AdmissionGate(1)
+    let answer: () => void = () => {}
+    const told = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const order: string[] = []
+
+    const waits = gate.pass(async (aside) => {
+      await aside(() => told)
+      order.push('waited')
+    })
+    await gate.pass(async () => {
+      expect(gate.counts.underWay).to.equal(1)
+      answer()
+      await settle()
+      // The place is taken: who waited stands in line.
+      expect(gate.counts).to.include({ underWay: 1, waiting: 1 })
+      order.push('other')
+    })
+    await waits
+
+    expect(order).to.deep.equal(['other', 'waited'])
+    expect(gate.counts).to.include({ underWay: 0, waiting: 0 })
+  })
+
+  it('gives no place back twice where the wait of a handshake fails', async () => {
+    const gate = new AdmissionGate(1)
+    const failed = gate.pass((aside) => aside(() => Promise.reject(new Error('away'))))
+
+    expect(await failed.catch((error: Error) => error.message)).to.equal('away')
+    expect(gate.counts).to.include({ underWay: 0, waiting: 0 })
+  })
+
   it('sends away what does not fit into its line, each with a later time to come back', async () => {
     const trial = new Trial(1)
     const advice = Array.from({ length: 700 }, () => trial.ask())

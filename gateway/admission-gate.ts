@@ -4,6 +4,7 @@
  * are told when there will be room for them. Nobody's messages wait behind a crowd of handshakes: while the event loop
  * is late, fewer are checked at once.
  */
+import type { Aside } from '../core/platform/tokens.ts'
 import { AppError } from '../core/protocol/errors.ts'
 
 /**
@@ -71,15 +72,23 @@ export class AdmissionGate {
   }
 
   /**
-   * Runs `handshake` when it is its turn.
+   * Runs `handshake` when it is its turn. It hands waits for others than our own stores to `aside`: others have its
+   * place meanwhile, and it stands in line again afterwards.
    * @throws SERVICE_UNAVAILABLE with `details.retry_after_ms` where the line is full, and whatever `handshake` throws
    */
-  async pass<T>(handshake: () => Promise<T>): Promise<T> {
+  async pass<T>(handshake: (aside: Aside) => Promise<T>): Promise<T> {
     await this.#enter()
+    let isInside = true
     try {
-      return await handshake()
+      return await handshake(async (wait) => {
+        isInside = false
+        this.#free()
+        await wait()
+        await this.#enter()
+        isInside = true
+      })
     } finally {
-      this.#leave()
+      if (isInside) this.#leave()
     }
   }
 
@@ -94,8 +103,12 @@ export class AdmissionGate {
   }
 
   #leave(): void {
-    this.#underWay -= 1
     this.#done += 1
+    this.#free()
+  }
+
+  #free(): void {
+    this.#underWay -= 1
     this.#admit()
   }
 

@@ -18,8 +18,8 @@ export class Elsewhere extends AppError {
 }
 
 /** User channels are in the first group: whoever changes a call tells that one, beside the call's own. @throws Elsewhere */
-export function assertChannelsHere({ own, first }: CallGroups): void {
-  if (own === first) return
+export function assertChannelsHere({ own, first }: CallGroups): undefined {
+  if (own === first) return undefined
   const url = `${first.publicUrl.replace(/^http/, 'ws')}/ws/events`
   throw new Elsewhere(first.publicUrl, 'User channels are open at another origin', { events_url: url })
 }

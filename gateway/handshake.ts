@@ -4,22 +4,26 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { CallGroups } from '../core/platform/call-groups.ts'
+import { deviceOf, readDeviceId } from '../core/platform/devices.ts'
 import type { Logger } from '../core/platform/logger.ts'
-import { type Identity, MAX_DEVICE_ID_LENGTH, type TokenVerifier } from '../core/platform/tokens.ts'
+import { isTicket, type SocketTickets } from '../core/platform/socket-tickets.ts'
+import type { Identity } from '../core/platform/token-claims.ts'
+import type { Aside, TokenVerifier } from '../core/platform/tokens.ts'
 import type { ConnectionRecord, Connections } from '../core/presence/connections.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 import { AdmissionGate, type GateCounts } from './admission-gate.ts'
-import { assertCallHere, assertChannelsHere } from './elsewhere.ts'
+import { assertCallHere, assertChannelsHere, Elsewhere } from './elsewhere.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 
 export interface HandshakeRequest {
-  token: string | undefined
+  /** A token or a ticket. */
+  credential: string | undefined
   /** Undefined asks for a user channel. */
   callId: string | undefined
-  /** A device that the token does not name (additive `device_id` of the handshake). */
+  /** The device where the token does not name one (additive `device_id` of the handshake). */
   device: string | undefined
   origin: string | undefined
   /** Whether the client is known to have gone: then nothing needs to be checked any more. */
@@ -37,6 +41,7 @@ export interface Admission {
 interface HandshakeDeps {
   nodeId: string
   tokens: TokenVerifier
+  tickets: SocketTickets
   calls: KnownCalls
   connections: Connections
   limits: { callConnectionsPerUser: number; userChannelsPerUser: number; handshakesAtOnce: number }
@@ -91,7 +96,7 @@ export class Handshakes {
     const startedAt = performance.now()
     const tookSeconds = () => (performance.now() - startedAt) / 1000
     try {
-      const admission = await this.#gate.pass(() => this.#check(request))
+      const admission = await this.#gate.pass((aside) => this.#check(request, aside))
       handshakeSeconds.observe(tookSeconds(), 'admitted')
       return admission
     } catch (error) {
@@ -100,13 +105,19 @@ export class Handshakes {
     }
   }
 
-  async #check(request: HandshakeRequest): Promise<Admission> {
+  async #check(request: HandshakeRequest, aside: Aside): Promise<Admission> {
     if (request.hasLeft()) throw new AppError('SERVICE_UNAVAILABLE', 'The client has gone')
-    const identity = await this.#deps.tokens.verify(request.token)
+    const { credential } = request
+    const { identity, putBack } = isTicket(credential)
+      ? await this.#deps.tickets.redeem(credential)
+      : { identity: await this.#deps.tokens.verify(credential, aside), putBack: undefined }
     this.#checkOrigin(request.origin)
-    if (request.callId === undefined) assertChannelsHere(this.#deps.groups)
-    const call = request.callId === undefined ? undefined : await this.#findCall(request.callId, identity)
-    const device = identity.deviceId ?? readDevice(request.device)
+    const call = await this.#findTarget(request.callId, identity).catch(async (error: unknown) => {
+      // The handshake goes on in the right group, which redeems the ticket itself.
+      if (error instanceof Elsewhere) await putBack?.()
+      throw error
+    })
+    const device = deviceOf(identity, readDeviceId(request.device)) ?? ''
     this.#opened += 1
     const connectionId = `${this.#opened.toString(36)}${this.#process}`
     const admission = { identity, connectionId, device, call }
@@ -121,7 +132,9 @@ export class Handshakes {
     throw new AppError('FORBIDDEN', 'Connections from this origin are not allowed')
   }
 
-  async #findCall(id: string, identity: Identity): Promise<LocalCall> {
+  /** The call; undefined for a user channel. */
+  async #findTarget(id: string | undefined, identity: Identity): Promise<LocalCall | undefined> {
+    if (id === undefined) return assertChannelsHere(this.#deps.groups)
     const callId = parseUuid(id)
     if (callId === undefined)
       throw new AppError('INVALID_REQUEST', 'call_id must be a UUID', { details: { field: 'call_id' } })
@@ -201,8 +214,4 @@ function recordOf({ identity, connectionId, device, call }: Admission): Connecti
     callId: call?.id ?? '',
     device,
   }
-}
-
-function readDevice(device: string | undefined): string {
-  return device !== undefined && device.length <= MAX_DEVICE_ID_LENGTH ? device : ''
 }

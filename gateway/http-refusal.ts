@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { challengeOf } from '../core/platform/credentials.ts'
 import { type AppError, errorBody } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 
@@ -12,13 +13,14 @@ function render(request: IncomingMessage, error: AppError): { headers: Record<st
   const header = request.headers['x-request-id']
   const requestId = parseUuid(header) ?? randomUUID()
   const body = JSON.stringify(errorBody(error, requestId))
+  const challenge = challengeOf(error)
   return {
     headers: {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(Buffer.byteLength(body)),
       'X-Request-Id': requestId,
       ...(error.status === 503 || error.status === 429 ? { 'Retry-After': String(retryAfterSeconds(error)) } : {}),
-      ...(error.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+      ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
       ...(error.status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {}),
       Connection: 'close',
     },

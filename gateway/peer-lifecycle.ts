@@ -1,5 +1,6 @@
 /** The life of a connection on this node, from its admission to its end, whatever its transport. */
 import type { Logger } from '../core/platform/logger.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../core/platform/tokens.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
@@ -74,8 +75,10 @@ export class PeerLifecycle {
 
   /** A user channel is authorised by its token alone and ends with it; a call connection lives as long as its call. */
   #expireWithToken(peer: Peer): void {
-    const ms = peer.identity.expiresAt.getTime() - Date.now()
-    if (ms > TIMER_MAX_MS) return
+    const expiresInMs = peer.identity.expiresAt.getTime() - Date.now()
+    if (expiresInMs > TIMER_MAX_MS) return
+    // A token that is accepted within the tolerance of clocks opens a channel: it must not be closed at once.
+    const ms = expiresInMs > 0 ? expiresInMs : expiresInMs + CLOCK_TOLERANCE_SECONDS * 1000
     const expired = new AppError('UNAUTHORIZED', 'The token has expired')
     const timer = setTimeout(
       () => this.#deps.signaling.refuse(peer, expired, undefined, CLOSE.TOKEN_EXPIRED),

@@ -3,7 +3,7 @@
  * A raw WebSocket and a Socket.IO connection differ in how a message is framed and how a connection is closed, no more.
  */
 
-import type { Identity } from '../core/platform/tokens.ts'
+import type { Identity } from '../core/platform/token-claims.ts'
 import { type Ack, CLOSE, type ServerMessage } from '../core/protocol/signaling.ts'
 import type { Entry, Side } from '../core/rooms/room.ts'
 import { ServedEarly } from './served-early.ts'

@@ -7,6 +7,7 @@ import { createAdapter } from '@socket.io/redis-adapter'
 import type { CallService } from '../core/calls/call-service.ts'
 import type { Platform } from '../core/context.ts'
 import { createRedis, type RedisPurpose, warnOfPersistence } from '../core/platform/redis.ts'
+import { SocketTickets } from '../core/platform/socket-tickets.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
@@ -129,6 +130,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
+    tickets: new SocketTickets(platform.groupRedis.of(config.groups.first.name), config.redis.keyPrefix),
     calls: known,
     connections,
     limits: config.signaling,

@@ -7,7 +7,7 @@ import { AppError } from '../../core/protocol/errors.ts'
 import type { ApiMetrics } from '../api-metrics.ts'
 import { identityOf } from '../request-context.ts'
 
-export type LimitName = 'initiate' | 'presence' | 'history'
+export type LimitName = 'initiate' | 'presence' | 'history' | 'ticket'
 
 /** Makes the guard of a route. Routes without a limit for users name none: `calls:manage` has a limit of its own everywhere. */
 export type RateLimitGuard = (name?: LimitName) => RequestHandler
@@ -21,13 +21,15 @@ export interface RateLimitGuards {
 }
 
 export function rateLimits({ config, redis }: Platform, metrics: ApiMetrics): RateLimitGuards {
-  const { initiatePerMinute, presencePerMinute, historyPerMinute, managePerMinute, signInPerMinute } = config.rateLimits
+  const { initiatePerMinute, presencePerMinute, historyPerMinute, ticketPerMinute, managePerMinute, signInPerMinute } =
+    config.rateLimits
   const limiter = (name: string, perMinute: number) =>
     new RateLimiter(redis, { keyPrefix: config.redis.keyPrefix, name, perMinute })
   const limiters = {
     initiate: limiter('initiate', initiatePerMinute),
     presence: limiter('presence', presencePerMinute),
     history: limiter('history', historyPerMinute),
+    ticket: limiter('ticket', ticketPerMinute),
     manage: limiter('manage', managePerMinute),
     sign_in: limiter('sign_in', signInPerMinute),
   }

@@ -5,6 +5,7 @@ import type { Initiated } from '../../core/calls/call-initiation.ts'
 import { presentTimeline } from '../../core/calls/call-story.ts'
 import { readTimeline } from '../../core/calls/call-timeline.ts'
 import type { IdempotencyKey } from '../../core/calls/idempotency-store.ts'
+import { deviceOf } from '../../core/platform/devices.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
 import type { Guards } from '../guards.ts'
@@ -49,7 +50,7 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     parseIdempotencyKey(request)
     const { merges, deviceId, ...wanted } = parseInitiate(request)
     assertMayActFor(identityOf(request), wanted.callerId)
-    const merge = merges ? { deviceId: deviceId ?? ownDevice(request, wanted.callerId) } : undefined
+    const merge = merges ? { deviceId: deviceFor(request, wanted.callerId, deviceId) } : undefined
     if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
     const initiated = await calls.initiate({ ...wanted, merge, idempotency: idempotencyOf(request) })
     sendInitiated(request, response, initiated)
@@ -72,7 +73,7 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     const callId = parsePathId(request, 'call_id')
     const { userId, deviceId } = parseAnswer(request)
     await assertMayActIn(callId, request, userId)
-    response.json(presentAnswered(await calls.answer(callId, userId, deviceId ?? ownDevice(request, userId))))
+    response.json(presentAnswered(await calls.answer(callId, userId, deviceFor(request, userId, deviceId))))
   }
 
   async function ringing(request: Request, response: Response): Promise<void> {
@@ -138,10 +139,10 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
 
 type Pair = { callerId: string; calleeId: string }
 
-/** The token's device, for its own user: a backend's device is not the device of the user for whom it acts. */
-function ownDevice(request: Request, userId: string): string | undefined {
+/** A backend's own device is not a device of the user for whom it acts: then the body alone names one. */
+function deviceFor(request: Request, userId: string, said: string | undefined): string | undefined {
   const identity = identityOf(request)
-  return identity.userId === userId ? identity.deviceId : undefined
+  return identity.userId === userId ? deviceOf(identity, said) : said
 }
 
 /** Undefined without a key, and where the key or the body is unreadable: the checks after the rate limit refuse those. */

@@ -1,7 +1,7 @@
 /** `callctl token` */
 import { randomUUID } from 'node:crypto'
+import { isDeviceId } from '../../core/platform/devices.ts'
 import { mintToken } from '../../core/platform/token-minting.ts'
-import { isDeviceId } from '../../core/platform/tokens.ts'
 import { noPositional, readNumber, readText, readUuid } from '../arguments.ts'
 import { type Command, UsageError } from '../command.ts'
 

@@ -121,8 +121,8 @@ export class CallService {
 
   /**
    * The callee accepts; the two are contacts from then on. Asking again from the device that has answered is harmless.
-   * @throws CALL_NOT_FOUND, FORBIDDEN for anybody but the callee, CONFLICT where another device has answered,
-   *   CALL_ALREADY_ENDED
+   * @throws CALL_NOT_FOUND, FORBIDDEN for anybody but the callee, CONFLICT where another device has answered, or one
+   *   without a name (`details.answered_by_device`), CALL_ALREADY_ENDED
    */
   async answer(callId: string, userId: string, deviceId: string | undefined): Promise<Call> {
     for (let attempt = 1; ; attempt++) {
@@ -130,7 +130,8 @@ export class CallService {
       if (roleOf(call, userId) !== 'callee') throw new AppError('FORBIDDEN', 'Only the callee can answer a call')
       if (call.status === 'active') {
         if (deviceId !== undefined && deviceId === call.answeredByDevice) return call
-        throw new AppError('CONFLICT', 'The call was already answered')
+        const details = { answered_by_device: call.answeredByDevice }
+        throw new AppError('CONFLICT', 'The call was already answered', { details })
       }
       if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
       const change = await withRetries(() => this.#transitions.answer(callId, deviceId), { repeatable: false })

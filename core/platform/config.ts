@@ -90,6 +90,7 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       initiatePerMinute: e.RATE_LIMIT_INITIATE_PER_MINUTE,
       presencePerMinute: e.RATE_LIMIT_PRESENCE_PER_MINUTE,
       historyPerMinute: e.RATE_LIMIT_HISTORY_PER_MINUTE,
+      ticketPerMinute: e.RATE_LIMIT_TICKET_PER_MINUTE,
       managePerMinute: e.RATE_LIMIT_MANAGE_PER_MINUTE,
       /** By address, not by user. */
       signInPerMinute: e.RATE_LIMIT_SIGN_IN_PER_MINUTE,

@@ -141,6 +141,7 @@ export const VARIABLES = {
   RATE_LIMIT_INITIATE_PER_MINUTE: whole(10, 'requests a minute'),
   RATE_LIMIT_PRESENCE_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_HISTORY_PER_MINUTE: whole(100, 'requests a minute'),
+  RATE_LIMIT_TICKET_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_MANAGE_PER_MINUTE: whole(6000, 'requests a minute'),
   RATE_LIMIT_SIGN_IN_PER_MINUTE: whole(30, 'requests a minute'),
 

@@ -5,7 +5,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { IceServer } from '../protocol/signaling.ts'
 import type { Config } from './config.ts'
-import type { Identity } from './tokens.ts'
+import type { Identity } from './token-claims.ts'
 
 export interface IceServers {
   iceServers: IceServer[]

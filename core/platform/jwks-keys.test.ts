@@ -1,24 +1,41 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { JwksKeys } from './jwks-keys.ts'
+import jwt from 'jsonwebtoken'
+import { loadConfig } from './config.ts'
+import { createTokenVerifier, type TokenVerifier } from './tokens.ts'
 
-const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
-const jwkOf = (key: KeyObject, more: object) => ({
-  ...createPublicKey(key.export({ type: 'spki', format: 'pem' })).export({ format: 'jwk' }),
+const USER_ID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
+
+interface KeyPair {
+  publicKey: KeyObject
+  privateKey: KeyObject
+}
+const newKey = (): KeyPair => generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const jwkOf = ({ publicKey }: KeyPair, more: object = {}) => ({
+  ...createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })).export({ format: 'jwk' }),
   ...more,
 })
+const tokenOf = ({ privateKey }: KeyPair, keyid?: string) =>
+  jwt.sign({ sub: USER_ID, exp: Math.floor(Date.now() / 1000) + 600 }, privateKey, {
+    algorithm: 'ES256',
+    ...(keyid === undefined ? {} : { keyid }),
+  })
 
-describe('JwksKeys', () => {
+describe('the key set of the auth service', function () {
+  this.timeout(30_000)
   let server: Server
   let served: unknown
   let asked = 0
+  let hanging: ServerResponse[] = []
+  let isHung = false
   before(async () => {
     server = createServer((_request, response) => {
       asked++
-      response.end(JSON.stringify(served))
+      if (isHung) hanging.push(response)
+      else response.end(JSON.stringify(served))
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
   })
@@ -28,65 +45,158 @@ describe('JwksKeys', () => {
   })
   beforeEach(() => {
     asked = 0
+    isHung = false
+    hanging = []
   })
-  const keys = () => new JwksKeys(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  const codeOf = (work: Promise<unknown>) =>
-    work.then(
-      () => 'found',
+  const urlOf = (port: number) => `http://127.0.0.1:${port}/`
+  const newVerifier = (url = urlOf((server.address() as AddressInfo).port)) =>
+    createTokenVerifier(loadConfig('api', { JWKS_URL: url }).tokens)
+  const outcome = (verifier: TokenVerifier, token: string) =>
+    verifier.verify(token).then(
+      () => 'accepted',
       (error: { code?: string }) => error.code,
     )
 
-  it('asks once for many tokens at once', async () => {
+  it('is asked once for many tokens at once', async () => {
     const key = newKey()
     served = { keys: [jwkOf(key, { kid: 'a' })] }
-    const known = keys()
+    const verifier = newVerifier()
 
-    const found = await Promise.all(Array.from({ length: 20 }, () => known.find('a')))
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcome(verifier, tokenOf(key, 'a'))))
 
-    expect(found.every((one) => one.equals(key))).to.equal(true)
+    expect(new Set(outcomes)).to.deep.equal(new Set(['accepted']))
     expect(asked).to.equal(1)
   })
 
-  it('has no key for an unknown name, and does not pass a flood of names on', async () => {
-    served = { keys: [jwkOf(newKey(), { kid: 'a' })] }
-    const known = keys()
+  it('is not asked for each of a flood of unknown names', async () => {
+    const key = newKey()
+    served = { keys: [jwkOf(key, { kid: 'a' })] }
+    const verifier = newVerifier()
+    await outcome(verifier, tokenOf(key, 'a'))
 
-    for (let index = 0; index < 50; index++) expect(await codeOf(known.find(`x${index}`))).to.equal('UNAUTHORIZED')
+    const flood = Array.from({ length: 50 }, (_, index) => outcome(verifier, tokenOf(newKey(), `x${index}`)))
 
-    expect(asked).to.equal(1)
+    expect(new Set(await Promise.all(flood))).to.deep.equal(new Set(['UNAUTHORIZED']))
+    expect(asked).to.equal(2)
   })
 
-  it('goes without a name only where there is one key', async () => {
-    const [one, other] = [newKey(), newKey()]
-    served = { keys: [jwkOf(one, { kid: 'a' })] }
-    expect((await keys().find(undefined)).equals(one)).to.equal(true)
+  it('is waited for by the first token of a new key, however lately it was read', async () => {
+    const [old, fresh] = [newKey(), newKey()]
+    served = { keys: [jwkOf(old, { kid: 'old' })] }
+    const verifier = newVerifier()
+    expect(await outcome(verifier, tokenOf(old, 'old'))).to.equal('accepted')
+    served = { keys: [jwkOf(fresh, { kid: 'fresh' })] }
 
+    const tokens = [tokenOf(fresh, 'fresh'), tokenOf(fresh), tokenOf(fresh, 'fresh')]
+    const outcomes = await Promise.all(tokens.map((token) => outcome(verifier, token)))
+
+    expect(outcomes).to.deep.equal(['accepted', 'accepted', 'accepted'])
+    expect(asked).to.equal(2)
+    expect(await outcome(verifier, tokenOf(old, 'old'))).to.equal('UNAUTHORIZED')
+  })
+
+  const unusable: Record<string, unknown> = {
+    'no keys': { keys: [] },
+    'unusable keys alone': { keys: [{ kty: 'oct', kid: 'a', k: 'c2VjcmV0' }, { kty: 'RSA', kid: 'b', n: '!' }, null] },
+    'another document': { error: 'maintenance' },
+    'a list in its place': [],
+    null: null,
+  }
+  for (const [name, answer] of Object.entries(unusable))
+    it(`keeps the known keys where it has ${name}, and does not call an unknown one forged`, async () => {
+      const key = newKey()
+      served = { keys: [jwkOf(key, { kid: 'a' })] }
+      const verifier = newVerifier()
+      expect(await outcome(verifier, tokenOf(key, 'a'))).to.equal('accepted')
+      served = answer
+
+      expect(await outcome(verifier, tokenOf(newKey(), 'stranger'))).to.equal('SERVICE_UNAVAILABLE')
+
+      expect(asked).to.equal(2)
+      expect(await outcome(verifier, tokenOf(key, 'a'))).to.equal('accepted')
+      expect(await outcome(verifier, tokenOf(newKey(), 'a'))).to.equal('UNAUTHORIZED')
+    })
+
+  it('may have several keys without a name, or of one name', async () => {
+    for (const more of [{}, { kid: 'same' }]) {
+      const keys = [newKey(), newKey(), newKey()]
+      served = { keys: keys.map((key) => jwkOf(key, more)) }
+      const verifier = newVerifier()
+
+      for (const key of keys)
+        for (const kid of [undefined, 'same'])
+          expect(await outcome(verifier, tokenOf(key, kid)), JSON.stringify(more)).to.equal('accepted')
+    }
+  })
+
+  it('takes a token without a name for its key by any of its keys, also by a new one', async () => {
+    const [one, other, fresh] = [newKey(), newKey(), newKey()]
     served = { keys: [jwkOf(one, { kid: 'a' }), jwkOf(other, { kid: 'b' })] }
-    expect(await codeOf(keys().find(undefined))).to.equal('UNAUTHORIZED')
+    const verifier = newVerifier()
+
+    for (const key of [one, other]) expect(await outcome(verifier, tokenOf(key))).to.equal('accepted')
+    served = { keys: [jwkOf(fresh)] }
+    expect(await outcome(verifier, tokenOf(fresh))).to.equal('accepted')
+    expect(await outcome(verifier, tokenOf(one))).to.equal('UNAUTHORIZED')
   })
 
-  it('uses no symmetric key, no key for encryption and none that is unreadable', async () => {
+  it('uses no key of another type, algorithm or purpose, and none that is unreadable', async () => {
     const good = newKey()
+    const wrong = { enc: { use: 'enc' }, alg: { alg: 'ES384' }, ops: { key_ops: ['sign'] }, crv: { crv: 'P-384' } }
+    const pairs = Object.entries(wrong).map(([kid, more]) => ({ kid, key: newKey(), more }))
     served = {
       keys: [
         { kty: 'oct', kid: 'secret', k: 'c2VjcmV0' },
-        jwkOf(newKey(), { kid: 'enc', use: 'enc' }),
         { kty: 'RSA', kid: 'broken', n: '!' },
         null,
         'nonsense',
-        jwkOf(good, { kid: 'good', use: 'sig' }),
+        ...pairs.map(({ kid, key, more }) => jwkOf(key, { kid, ...more })),
+        jwkOf(good, { kid: 'good', use: 'sig', alg: 'ES256', key_ops: ['verify'] }),
       ],
     }
-    const known = keys()
+    const verifier = newVerifier()
 
-    expect((await known.find('good')).equals(good)).to.equal(true)
-    for (const kid of ['secret', 'enc', 'broken']) expect(await codeOf(known.find(kid))).to.equal('UNAUTHORIZED')
+    expect(await outcome(verifier, tokenOf(good, 'good'))).to.equal('accepted')
+    const refused = pairs.flatMap(({ kid, key }) => [tokenOf(key, kid), tokenOf(key)])
+    const outcomes = await Promise.all(refused.map((token) => outcome(verifier, token)))
+    expect(new Set(outcomes)).to.deep.equal(new Set(['UNAUTHORIZED']))
   })
 
-  it('is unavailable where the key set never was', async () => {
+  it('is unavailable where it never could be read', async () => {
     served = { error: 'no keys here' }
-    expect(await codeOf(keys().find('a'))).to.equal('SERVICE_UNAVAILABLE')
+    expect(await outcome(newVerifier(), tokenOf(newKey(), 'a'))).to.equal('SERVICE_UNAVAILABLE')
 
-    expect(await codeOf(new JwksKeys('http://127.0.0.1:1/').find('a'))).to.equal('SERVICE_UNAVAILABLE')
+    expect(await outcome(newVerifier(urlOf(1)), tokenOf(newKey(), 'a'))).to.equal('SERVICE_UNAVAILABLE')
+  })
+
+  it('holds few up while it hangs, nobody with a known key, and nobody at all just afterwards', async () => {
+    const key = newKey()
+    served = { keys: [jwkOf(key, { kid: 'a' })] }
+    const verifier = newVerifier()
+    expect(await outcome(verifier, tokenOf(key, 'a'))).to.equal('accepted')
+    isHung = true
+    const stranger = newKey()
+    const strange = (index: number) => outcome(verifier, tokenOf(stranger, `x${index}`))
+
+    let settled = 0
+    const waiting = Array.from({ length: 300 }, (_, index) => strange(index).finally(() => settled++))
+    expect(await outcome(verifier, tokenOf(key, 'a'))).to.equal('accepted')
+    // The others are told at once, long before the auth service has had its time.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(settled).to.equal(200)
+
+    expect(new Set(await Promise.all(waiting))).to.deep.equal(new Set(['SERVICE_UNAVAILABLE']))
+    const askedBefore = asked
+    expect(await strange(300)).to.equal('SERVICE_UNAVAILABLE')
+    expect(asked).to.equal(askedBefore)
+    // It is asked again, once it answers.
+    isHung = false
+    served = { keys: [jwkOf(key, { kid: 'a' }), jwkOf(stranger, { kid: 'x301' })] }
+    let last = await strange(301)
+    while (last === 'SERVICE_UNAVAILABLE') {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      last = await strange(301)
+    }
+    expect(last).to.equal('accepted')
   })
 })

@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 export type Logger = ReturnType<typeof createLogger>
 
 /** Fields that are censored wherever an object with them is logged, at the top or one level down. */
-const SECRET_FIELDS = ['token', 'authorization', 'sdp', 'candidate', 'credential', 'password', 'auth', 'url']
+const SECRET_FIELDS = ['token', 'ticket', 'authorization', 'sdp', 'candidate', 'credential', 'password', 'auth', 'url']
 
 /** The process's logger; `child({ callId })` and `child({ requestId })` add the ids that a line is about. */
 export function createLogger(config: Pick<Config, 'role' | 'nodeName' | 'logLevel'>) {

@@ -1,36 +1,36 @@
-/** Who a token speaks for (decisions, "Authentication and ownership"). A token's text never leaves this file. */
+/** Verifies tokens (decisions, "Authentication and ownership"). A token's text never leaves this file. */
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import jwt from 'jsonwebtoken'
 import { AppError } from '../protocol/errors.ts'
-import { parseUuid } from '../protocol/ids.ts'
 import type { Config } from './config.ts'
+import { CredentialFault } from './credentials.ts'
 import { ConfigError } from './environment.ts'
 import { JwksKeys } from './jwks-keys.ts'
-
-export interface Identity {
-  userId: string
-  /** `device_id`, else the token's `jti`; undefined where each connection is a device of its own. */
-  deviceId: string | undefined
-  name: string | undefined
-  /** May act for any user over HTTP (scope `calls:manage`). */
-  manages: boolean
-  expiresAt: Date
-}
+import { type Identity, identityOf, readTokenHeader, type TokenHeader } from './token-claims.ts'
 
 /** Decisions, "Authentication": clocks of issuer and verifier may differ by this much. */
-const CLOCK_TOLERANCE_SECONDS = 5
+export const CLOCK_TOLERANCE_SECONDS = 5
 
-/** Longest `device_id` taken from a token or a body; it is an index key and travels in every status. */
-export const MAX_DEVICE_ID_LENGTH = 128
-
-/** Not empty, not longer than the limit, and without control characters: Postgres stores no NUL. */
-export function isDeviceId(text: string): boolean {
-  return text.length <= MAX_DEVICE_ID_LENGTH && /^\P{Cc}+$/u.test(text)
-}
+/** Runs a wait for the auth service; a caller that holds something scarce gives it up meanwhile. */
+export type Aside = (wait: () => Promise<void>) => Promise<void>
 
 export interface TokenVerifier {
-  /** @throws UNAUTHORIZED without a hint at which check failed beyond its sentence; SERVICE_UNAVAILABLE without any key yet. */
-  verify(token: string | undefined): Promise<Identity>
+  /**
+   * Waits for the auth service only where no known key may have signed the token, by `aside`.
+   * @throws CredentialFault without a hint at which check failed beyond its sentence; SERVICE_UNAVAILABLE where the
+   *   key may be one that the auth service cannot be asked for
+   */
+  verify(token: string | undefined, aside?: Aside): Promise<Identity>
+}
+
+/** The configured keys. Those of a key set change. */
+interface KeySource {
+  /** Few keys that may have signed the token. */
+  candidates(header: TokenHeader): KeyObject[]
+  /** Whether a key that is not known yet may have signed it. */
+  mayHaveMore(header: TokenHeader): boolean
+  /** Waits for new keys. @throws SERVICE_UNAVAILABLE */
+  learn(): Promise<void>
 }
 
 /**
@@ -38,7 +38,7 @@ export interface TokenVerifier {
  * a secret takes HS256 alone, a public key or a key set RS256 and ES256 alone.
  */
 export function createTokenVerifier(config: Config['tokens']): TokenVerifier {
-  const findKey = keySource(config)
+  const keys = keySource(config)
   const algorithms: jwt.Algorithm[] = config.secret !== '' ? ['HS256'] : ['RS256', 'ES256']
   const options = {
     algorithms,
@@ -46,29 +46,43 @@ export function createTokenVerifier(config: Config['tokens']): TokenVerifier {
     ...(config.issuer === '' ? {} : { issuer: config.issuer }),
     ...(config.audience === '' ? {} : { audience: config.audience }),
   }
-  return {
-    async verify(token) {
-      if (token === undefined || token === '') throw new AppError('UNAUTHORIZED', 'A bearer token is required')
-      const key = await findKey(token)
+
+  /** Undefined where none of the keys has signed it. */
+  function identify(token: string, candidates: KeyObject[]): Identity | undefined {
+    for (const key of candidates) {
       try {
         return identityOf(jwt.verify(token, key, options))
       } catch (error) {
         if (error instanceof AppError) throw error
-        throw new AppError('UNAUTHORIZED', sentenceFor(error))
+        if (!isSignatureFault(error)) throw new CredentialFault(sentenceFor(error))
       }
+    }
+    return undefined
+  }
+
+  return {
+    async verify(token, aside = (wait) => wait()) {
+      if (token === undefined || token === '')
+        throw new CredentialFault('A bearer token is required', { isMissing: true })
+      const header = readTokenHeader(token, algorithms)
+      let identity = identify(token, keys.candidates(header))
+      if (identity === undefined && keys.mayHaveMore(header)) {
+        await aside(() => keys.learn())
+        identity = identify(token, keys.candidates(header))
+      }
+      if (identity === undefined) throw new CredentialFault('The token is not valid')
+      return identity
     },
   }
 }
 
-function keySource(config: Config['tokens']): (token: string) => Promise<KeyObject> | KeyObject {
-  if (config.jwksUrl !== '') {
-    const keys = new JwksKeys(config.jwksUrl)
-    return (token) => keys.find(keyIdOf(token))
-  }
+function keySource(config: Config['tokens']): KeySource {
+  if (config.jwksUrl !== '') return new JwksKeys(config.jwksUrl)
   // Built once: jsonwebtoken.verify costs 7 µs with a key object and 327 µs with a string (measured, Node 20.20).
-  const key =
-    config.secret !== '' ? createSecretKey(Buffer.from(config.secret, 'utf8')) : readPublicKey(config.publicKey)
-  return () => key
+  const only = [
+    config.secret !== '' ? createSecretKey(Buffer.from(config.secret, 'utf8')) : readPublicKey(config.publicKey),
+  ]
+  return { candidates: () => only, mayHaveMore: () => false, learn: async () => {} }
 }
 
 function readPublicKey(pem: string): KeyObject {
@@ -79,34 +93,9 @@ function readPublicKey(pem: string): KeyObject {
   }
 }
 
-/** What is no token at all is refused here: no key set, present or absent, could make it one. */
-function keyIdOf(token: string): string | undefined {
-  const decoded = decode(token)
-  if (decoded === null) throw new AppError('UNAUTHORIZED', 'The token is not valid')
-  return decoded.header.kid
-}
-
-function decode(token: string): jwt.Jwt | null {
-  try {
-    return jwt.decode(token, { complete: true })
-  } catch {
-    return null
-  }
-}
-
-function identityOf(claims: string | jwt.JwtPayload): Identity {
-  if (typeof claims === 'string') throw new AppError('UNAUTHORIZED', 'The token carries no claims')
-  const userId = parseUuid(claims.sub)
-  if (userId === undefined) throw new AppError('UNAUTHORIZED', 'The token names no user: sub must be a UUID')
-  if (typeof claims.exp !== 'number') throw new AppError('UNAUTHORIZED', 'The token must have an expiry (exp)')
-  const device = claims.device_id ?? claims.jti
-  return {
-    userId,
-    deviceId: typeof device === 'string' && isDeviceId(device) ? device : undefined,
-    name: typeof claims.name === 'string' ? claims.name : undefined,
-    manages: typeof claims.scope === 'string' && claims.scope.split(' ').includes('calls:manage'),
-    expiresAt: new Date(claims.exp * 1000),
-  }
+/** Another key may have signed it. jsonwebtoken has no class of its own for this. */
+function isSignatureFault(error: unknown): boolean {
+  return error instanceof jwt.JsonWebTokenError && error.message === 'invalid signature'
 }
 
 function sentenceFor(error: unknown): string {

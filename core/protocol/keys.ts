@@ -20,6 +20,7 @@
  *     cursor:<call>       hash   <side>d:<device> or <side>c:<connection> -> confirmed number
  *     graces              zset   <call>|<side> -> when user-left is due, ms
  *     conns:<user>        hash   connection -> <kind>|<node>|<call>|<device>; 5 min, refreshed by the node
+ *     ticket:<hash>       string JSON, who a socket ticket speaks for (core/platform/socket-tickets.ts); 30 s, read once
  */
 export const roomKeys = (prefix: string) => ({
   nodes: `${prefix}nodes`,
@@ -34,6 +35,9 @@ export const roomKeys = (prefix: string) => ({
   ids: (callId: string) => `${prefix}ids:${callId}`,
   connections: (userId: string) => `${prefix}conns:${userId}`,
 })
+
+/** A socket ticket by the hash of its text. */
+export const ticketKey = (prefix: string, hash: string) => `${prefix}ticket:${hash}`
 
 export type RoomKeys = ReturnType<typeof roomKeys>
 

@@ -9,6 +9,7 @@ import { FloodGate } from '../flood.ts'
 import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
 import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
+import { HandshakeParameters } from '../handshake-parameters.ts'
 import { refuseUpgrade } from '../http-refusal.ts'
 import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
@@ -198,16 +199,17 @@ function readRequest(
   const url = parseUrl(`http://gateway${request.url ?? ''}`)
   const path = url === undefined ? undefined : parseRawPath(url)
   if (url === undefined || path === undefined) throw new AppError('NOT_FOUND')
-  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  const { authorization } = request.headers
+  const said = new HandshakeParameters({ url: url.search, authorization })
   return {
     handshake: {
-      token: url.searchParams.get('token') ?? bearer,
+      credential: said.credential,
       callId: path.callId,
-      device: url.searchParams.get('device_id') ?? undefined,
+      device: said.text('device_id'),
       origin: request.headers.origin,
       hasLeft: () => socket.destroyed || socket.readableEnded,
     },
-    since: url.searchParams.get('since') ?? undefined,
+    since: said.text('since'),
   }
 }
 

@@ -7,7 +7,8 @@ import { type Ack, CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.
 import { FloodGate } from '../flood.ts'
 import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
-import type { Admission, Handshakes } from '../handshake.ts'
+import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
+import { HandshakeParameters } from '../handshake-parameters.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import { notJson, tooLarge } from '../raw/raw-server.ts'
 import type { Signaling } from '../signaling.ts'
@@ -82,7 +83,7 @@ export function serveSocketIo(io: IoServer, deps: SocketIoDeps): void {
 function serve(socket: IoSocket, deps: SocketIoDeps): void {
   const { admission } = socket.data
   const gate = new FloodGate(deps.limits, performance.now())
-  const since = readText(socket.handshake.auth.since) ?? readText(socket.handshake.query.since)
+  const since = parametersOf(socket).text('since')
   const peer = deps.lifecycle.open(admission, new SocketIoTransport(socket as unknown as Socket, deps.schedule), since)
   socket.conn.on('packetCreate', (packet) => {
     if (packet.type === 'ping') peer.onPing()
@@ -144,18 +145,18 @@ function once(ack: Ack): Ack {
   }
 }
 
-function readHandshake(socket: IoSocket) {
-  const { auth, query, headers } = socket.handshake
-  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
+function readHandshake(socket: IoSocket): HandshakeRequest {
+  const said = parametersOf(socket)
   return {
-    token: readText(auth.token) ?? readText(query.token) ?? bearer,
-    callId: readText(query.call_id) ?? readText(auth.call_id),
-    device: readText(auth.device_id) ?? readText(query.device_id),
-    origin: headers.origin,
+    credential: said.credential,
+    // The query first: the edge routes by it.
+    callId: said.query('call_id') ?? said.text('call_id'),
+    device: said.text('device_id'),
+    origin: socket.handshake.headers.origin,
     hasLeft: () => socket.conn.readyState !== 'open',
   }
 }
 
-function readText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+function parametersOf({ handshake: { url, auth, headers } }: IoSocket): HandshakeParameters {
+  return new HandshakeParameters({ url, auth, authorization: headers.authorization })
 }

@@ -141,19 +141,40 @@ describe('calls over HTTP', () => {
       }
     })
 
-    it("knows the device from the token's device_id, or else its jti", async () => {
-      for (const claims of [{ device_id: 'laptop' }, { jti: 'session-1' }]) {
-        const [caller] = pair()
-        const callee = createUser(cluster.api(1).url, cluster.jwtSecret, claims)
-        const callId = await ring(caller, callee)
+    it("knows the device from the token's device_id, else from the body, never from the token's jti", async () => {
+      const [caller] = pair()
+      const callee = createUser(cluster.api(1).url, cluster.jwtSecret, { device_id: 'laptop', jti: 'token-1' })
+      const renewed = createUser(cluster.api(0).url, cluster.jwtSecret, { sub: callee.id, jti: 'token-2' })
+      const callId = await ring(caller, callee)
+      const answer = (user: typeof callee, device_id?: string) =>
+        user.api.answer(callId, { user_id: callee.id, device_id })
 
-        const first = await callee.api.answer(callId, { user_id: callee.id })
-        const again = await callee.api.answer(callId, { user_id: callee.id })
-        const elsewhere = createUser(cluster.api(0).url, cluster.jwtSecret, { sub: callee.id, device_id: 'phone' })
-        const other = await elsewhere.api.answer(callId, { user_id: callee.id })
+      const first = await answer(callee, 'phone')
+      const again = await answer(callee)
+      const otherBody = await answer(callee, 'tablet')
+      const sameDevice = await answer(renewed, 'laptop')
+      const bodysDevice = await answer(renewed, 'phone')
+      const none = await answer(renewed)
 
-        expect([first.status, again.status, other.status]).to.deep.equal([200, 200, 409])
+      expect([first.status, again.status, otherBody.status, sameDevice.status]).to.deep.equal([200, 200, 200, 200])
+      for (const refused of [bodysDevice, none]) {
+        expect([refused.status, refused.error?.code]).to.deep.equal([409, 'CONFLICT'])
+        expect(refused.error?.details).to.deep.equal({ answered_by_device: 'laptop' })
       }
+    })
+
+    it('says of an answer without a device, repeated, that no device is known', async () => {
+      const [caller] = pair()
+      const callee = createUser(cluster.api(1).url, cluster.jwtSecret, { jti: 'token-1' })
+      const callId = await ring(caller, callee)
+
+      const first = await callee.api.answer(callId, { user_id: callee.id })
+      const again = await callee.api.answer(callId, { user_id: callee.id })
+      const named = await callee.api.answer(callId, { user_id: callee.id, device_id: 'token-1' })
+
+      expect([first.status, again.status, named.status]).to.deep.equal([200, 409, 409])
+      for (const { error } of [again, named])
+        expect([error?.code, error?.details]).to.deep.equal(['CONFLICT', { answered_by_device: null }])
     })
 
     it('is for the callee alone, or a backend in his name', async () => {

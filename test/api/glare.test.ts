@@ -107,8 +107,8 @@ describe('glare over HTTP', () => {
     expect(Math.min(counts.first, counts.later)).to.be.above(TRIALS / 10)
   })
 
-  it('answers by the device of the body, else of the token, and tells the other devices', async () => {
-    const [one, other] = [user(0), user(1)]
+  it('answers by the device of the token, else of the body, and tells the other devices', async () => {
+    const [one, other] = [user(0), createUser(cluster.api(1).url, cluster.jwtSecret, { jti: 'a token' })]
     const channels = await Promise.all(PEER_KINDS.map((kind, at) => openChannel(cluster, other, kind, { at })))
     const first = await calling(one, other, 'video')
 

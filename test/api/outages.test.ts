@@ -112,7 +112,9 @@ describe('the API while parts are away', () => {
     const active = await caller.api.activeCalls(caller.id)
     const ended = await caller.api.end(callId)
     const past = await callee.api.history(callee.id)
+    const ticket = await caller.api.socketTicket()
     await cluster.startRedis()
+    expectUnavailable(ticket)
 
     expect(ringing.body.participants.map((participant) => participant.connection_status)).to.deep.equal([
       'connecting',

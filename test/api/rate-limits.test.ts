@@ -16,6 +16,7 @@ const LIMITED: { name: string; limit: number; send: Send }[] = [
     send: (user) => user.api.initiate({ caller_id: user.id, callee_id: user.id }),
   },
   { name: 'presence updates', limit: 100, send: (user) => user.api.setPresence({ status: 'online' }) },
+  { name: 'socket tickets', limit: 100, send: (user) => user.api.socketTicket() },
   { name: 'history queries', limit: 100, send: (user) => user.api.history(user.id, { limit: 1 }) },
 ]
 

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { stopLibdatachannel } from '../../dev/demo/libdatachannel-connection.ts'
 import { createUser } from '../support/api-client.ts'
 import { privateCluster, sharedCluster } from '../support/clusters.ts'
 import { eventually } from '../support/eventually.ts'
+import { mintToken } from '../support/tokens.ts'
 import { closeParties, connectionOf, Party, untilPhase } from './party.ts'
 
 const codeOf = (promise: Promise<unknown>) =>
@@ -103,6 +105,30 @@ describe('the client library', function () {
     await outgoing.hangUp()
     await untilPhase(winner, 'ended')
     expect(winner.state.endReason).to.equal('hangup')
+  })
+
+  it('keeps its place in a call that it has answered, though each of its tokens has another jti', async () => {
+    const alice = await Party.online(cluster)
+    const user = createUser(cluster.api(0).url, cluster.jwtSecret)
+    const renewed = () => mintToken(cluster.jwtSecret, { sub: user.id, jti: randomUUID() })
+    const bob = await Party.online(cluster, { gateway: 1, token: renewed, deviceId: 'phone' })
+    const outgoing = await alice.client.call(user.id)
+    const incoming = await bob.rung()
+    await incoming.answer()
+    await Promise.all([untilPhase(outgoing, 'active'), untilPhase(incoming, 'active')])
+
+    const wasReconnecting: boolean[] = []
+    incoming.on('state', ({ reconnecting }) => wasReconnecting.push(reconnecting))
+    bob.cut()
+
+    await eventually(() => {
+      expect(wasReconnecting).to.include(true)
+      expect(incoming.state).to.include({ phase: 'active', reconnecting: false })
+    })
+    expect(incoming.state.endReason).to.equal(undefined)
+    await outgoing.hangUp()
+    await untilPhase(incoming, 'ended')
+    expect(incoming.state.endReason).to.equal('hangup')
   })
 
   it('connects two users who call each other at once and want that merged', async () => {

@@ -141,6 +141,21 @@ describe('two groups', function () {
     await channel.next((message) => message.type === 'incoming-call' && message.call_id === rung.id)
   })
 
+  it('take a ticket once, also of a raw client that comes to the wrong one', async () => {
+    const call = await callIn('two')
+    const { body } = await call.caller.api.socketTicket()
+    const options = { userId: call.caller.id, callId: call.id, ticket: body.ticket }
+
+    const strayed = await connectPeer('raw', { url: groups.cluster.gateway(0).url, ...options })
+
+    await strayed.join()
+    for (const url of Object.values(groups.origins))
+      expect(await refusalOf('raw', { url, ...options })).to.include({ status: 401, code: 'UNAUTHORIZED' })
+    const user = newUser()
+    const { ticket } = (await user.api.socketTicket()).body
+    await connectPeer('raw', { url: groups.origins.two, userId: user.id, ticket })
+  })
+
   it('tell a Socket.IO client of the wrong one where to go, and a stranger nothing', async () => {
     const call = await callIn('two')
     const options = { url: groups.cluster.gateway(0).url, callId: call.id, userId: call.caller.id }

@@ -355,6 +355,15 @@ describe('k8s/overlays/production', () => {
     expect(publicUrl).to.equal(`https://${rules[0]?.host}`)
     expect(tls[0]?.hosts).to.deep.equal([rules[0]?.host])
   })
+
+  it('has no ingress that logs what is asked for: the query of a handshake carries a token', () => {
+    const ingresses = manifests.filter(({ kind }) => kind === 'Ingress')
+    expect(ingresses.length).to.be.above(0)
+    for (const { metadata } of ingresses)
+      expect((metadata as { annotations?: Record<string, string> }).annotations).to.include({
+        'nginx.ingress.kubernetes.io/enable-access-log': 'false',
+      })
+  })
 })
 
 /** Every `secret/key` that an operator of this overlay is told to make. */

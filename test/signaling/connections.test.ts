@@ -4,6 +4,7 @@ import { joinBoth, newCall, newUser, openChannel } from '../support/calls.ts'
 import { sharedCluster } from '../support/clusters.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
+import type { Peer } from '../support/peer.ts'
 
 describe('connections of a user', () => {
   let cluster: Cluster
@@ -112,18 +113,70 @@ describe('connections of a user', () => {
         await second.end()
         expect((await channel.next('call-status')).call_id).to.equal(second.id)
       })
+
+      it('take their device from the token, else from the handshake, never from the jti of a token', async () => {
+        const call = await newCall(cluster)
+        const tokens = Array.from({ length: 12 }, (_, index) => call.caller.tokenWith({ jti: `token-${index}` }))
+
+        // A token is renewed with each connection: the device stays the same, and the dead connections give way.
+        const peers: Peer[] = []
+        for (const [index, token] of tokens.entries())
+          peers.push(await call.caller.joinAs(kind, { token, device: 'phone', at: index % 2 }))
+
+        await Promise.all(peers.slice(0, -1).map(({ closed }) => closed))
+        const named = await call.caller.joinAs(kind, {
+          token: call.caller.tokenWith({ jti: 'one-more', device_id: 'phone' }),
+          device: 'tablet',
+        })
+        await peers.at(-1)?.closed
+        expect((await named.sendAndAck(named.offerMessage('s'))).ok).to.equal(true)
+      })
+
+      it('are each a device of their own where only a jti tells tokens apart', async () => {
+        const call = await newCall(cluster)
+        const token = call.caller.tokenWith({ jti: 'token-1' })
+        const first = await call.caller.joinAs(kind, { token })
+        const second = await call.caller.joinAs(kind, { token, at: 1 })
+
+        for (const peer of [first, second]) expect((await peer.sendAndAck(peer.offerMessage('s'))).ok).to.equal(true)
+      })
+
+      it('of a callee that answers and reconnects with renewed tokens stay in the call', async () => {
+        for (const device of ['phone', undefined]) {
+          const call = await newCall(cluster)
+          const caller = await call.caller.joinAs(kind)
+          const renewed = (jti: string) => ({ token: call.callee.tokenWith({ jti }), device })
+          const api = call.callee.user.api.as(renewed('token-1').token)
+          const answered = await api.answer(call.id, { user_id: call.callee.id, device_id: device })
+          expect(answered.status).to.equal(200)
+
+          const lost = await call.callee.joinAs(kind, renewed('token-1'))
+          await lost.terminate()
+          const back = await call.callee.joinAs(kind, renewed('token-2'))
+
+          caller.offer('s')
+          expect((await back.next('offer')).sdp).to.equal('s')
+        }
+      })
+
+      it('of a device that the token names stay, whatever else body and handshake say', async () => {
+        const call = await newCall(cluster, { calleeClaims: { device_id: 'phone' } })
+        await call.answer('tablet')
+
+        const phone = await call.callee.joinAs(kind, { device: 'laptop' })
+
+        expect((await phone.sendAndAck(phone.offerMessage('s'))).ok).to.equal(true)
+      })
+
+      it('with a device_id that cannot be kept are refused with INVALID_REQUEST', async () => {
+        const call = await newCall(cluster)
+
+        for (const device of ['x'.repeat(129), 'a\u0000b', 'a\nb']) {
+          const refused = await refusalOf(kind, call.caller.optionsFor({ device }))
+          expect(refused.code).to.equal('INVALID_REQUEST')
+          if (kind === 'raw') expect(refused.status).to.equal(400)
+        }
+      })
     })
   }
-
-  it('take the jti of a token for its device where it names none', async () => {
-    const call = await newCall(cluster, { callerClaims: { jti: 'token-1' } })
-    const old = await call.caller.joinAs()
-    const other = await call.caller.joinAs('raw', { token: call.caller.tokenWith({ jti: 'token-2' }) })
-
-    await call.caller.joinAs('raw', { at: 1 })
-
-    expect((await old.closed).code).to.equal(4409)
-    other.offer('still here', { id: 1 })
-    await other.next('ack')
-  })
 })

@@ -28,6 +28,7 @@ import type {
   Visibility,
 } from '../../core/protocol/http.ts'
 import type { CallType } from '../../core/protocol/signaling.ts'
+import type { TicketResponse } from '../../core/protocol/socket-ticket.ts'
 import { assertDocumented } from './openapi-contract.ts'
 import { patient } from './patience.ts'
 import { mintToken, type TokenClaims } from './tokens.ts'
@@ -84,6 +85,10 @@ export class ApiClient {
     const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
     const merging = { call_type: 'voice', on_glare: 'merge', ...body }
     return this.request('POST', '/api/v1/calls/initiate', { body: merging, headers })
+  }
+
+  socketTicket(): Promise<ApiResponse<TicketResponse>> {
+    return this.request('POST', '/api/v1/ws-ticket')
   }
 
   ringing(callId: string, body?: { user_id?: string }): Promise<ApiResponse<RingingResponse>> {

@@ -17,7 +17,11 @@ export interface PeerOptions {
   token?: string
   /** Where the token goes: `query` and `header` for both, `auth` for Socket.IO alone. Each transport's first choice. */
   tokenIn?: 'query' | 'header' | 'auth'
+  /** A socket ticket, in the query. */
+  ticket?: string
   since?: string
+  /** The handshake's `device_id`. */
+  device?: string
   headers?: Record<string, string>
   /** Of Socket.IO; websocket alone by default. */
   transports?: ('websocket' | 'polling')[]

@@ -119,6 +119,8 @@ function urlOf(options: PeerOptions): string {
     url.searchParams.set('token', options.token)
   }
   if (options.since !== undefined) url.searchParams.set('since', options.since)
+  if (options.ticket !== undefined) url.searchParams.set('ticket', options.ticket)
+  if (options.device !== undefined) url.searchParams.set('device_id', options.device)
   return url.href
 }
 

@@ -24,10 +24,12 @@ export class SocketIoPeer extends Peer {
       query: {
         ...(options.callId === undefined ? {} : { call_id: options.callId }),
         ...(tokenIn === 'query' ? { token: options.token } : {}),
+        ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
       },
       auth: {
         ...(tokenIn === 'auth' ? { token: options.token } : {}),
         ...(options.since === undefined ? {} : { since: options.since }),
+        ...(options.device === undefined ? {} : { device_id: options.device }),
       },
       extraHeaders: {
         ...options.headers,
