@@ -1,6 +1,7 @@
 // Finds TCP ports on the loopback address for processes that must know their port before they start.
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 
 /**
  * Below every system's range for outgoing connections (Linux 32768, macOS and Windows 49152), so that a process which
@@ -12,7 +13,7 @@ const LAST_PORT = 31_999
 /** Ports handed out by this process; two clusters started at once must not get the same one. */
 const handedOut = new Set<number>()
 
-/** A port on 127.0.0.1 that nobody listens on now and that this process hands out only once. */
+/** A port on loopback that nobody listens on now and that this process hands out only once. */
 export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1)
@@ -25,11 +26,25 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`No free port found between ${FIRST_PORT} and ${LAST_PORT}`)
 }
 
-/** `undefined` if one can listen on this port of 127.0.0.1 now, else the system's code (`EADDRINUSE`, `EACCES`). */
-export function probePort(port: number): Promise<string | undefined> {
+/** The loopback addresses of this machine: `localhost` is ::1 for some clients, and some machines have no IPv6. */
+export function loopbackAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address))
+  return all.includes('::1') ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+}
+
+/** `undefined` if one can listen on this port of every loopback address now, else the system's code (`EADDRINUSE`, `EACCES`). */
+export async function probePort(port: number): Promise<string | undefined> {
+  for (const address of loopbackAddresses()) {
+    const code = await probe(port, address)
+    if (code !== undefined) return code
+  }
+  return undefined
+}
+
+function probe(port: number, address: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(undefined)))
+    server.listen(port, address, () => server.close(() => resolve(undefined)))
   })
 }
