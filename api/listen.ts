@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { closePlatformLast } from '../core/context.ts'
 import { type Readiness, startProbeServer } from '../core/platform/probe-server.ts'
+import { answerUnreadable, HTTP_OPTIONS } from '../core/platform/unreadable-request.ts'
 import { ConnectionDrain } from './connection-drain.ts'
 import { createApiServer } from './server.ts'
 import type { ApiServices } from './services.ts'
-import { answerUnreadable } from './unreadable-request.ts'
 
 /** Longer than the edge keeps an idle connection (60 s), so that it never sends a request into one that just closes. */
 const KEEP_ALIVE_MS = 75_000
@@ -27,12 +27,12 @@ const PROBE_PERIOD_MS = 750
 export async function listen(services: ApiServices): Promise<{ port: number; metricsPort: number }> {
   const { config, registry, shutdown, log } = services.platform
   let readiness: Readiness = 'ready'
-  const server = createServer(createApiServer(services))
+  const server = createServer(HTTP_OPTIONS, createApiServer(services))
   const connections = new ConnectionDrain(server)
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
-  server.on('clientError', answerUnreadable)
+  answerUnreadable(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.http.port, config.http.bindAddress, resolve)

@@ -28,7 +28,10 @@ describe('renderForContainers', () => {
 
   it('checks APIs wherever it lists them: what is malformed goes to one that is ready, too', () => {
     const apis = lines.filter((line) => line.startsWith('server-template api- 1-16'))
-    expect(new Set(apis.map((line) => line.replace(' hash-key addr init-state down', '')))).to.have.length(1)
+    const plain = apis.map((line) => line.replace(' hash-key addr init-state down', ''))
+    expect(new Set(plain.map((line) => line.replace(' send-proxy', '')))).to.have.length(1)
+    // Behind a line that no HTTP parser takes for a request, so that it is refused and never served.
+    expect(plain.filter((line) => line.endsWith(' send-proxy'))).to.have.length(2)
     // Twice in either branch of the two backends.
     expect(apis).to.have.length(4)
     expect(apis[0]).to.include('api.calls.svc.cluster.local:8081 check port 9101')
@@ -44,6 +47,23 @@ describe('renderForContainers', () => {
     expect(secure).to.include('Strict-Transport-Security max-age=600\n')
   })
 
+  it('limits what one source may hold, unless it is told that all come from a proxy', () => {
+    const own = { EDGE_MAX_CONNECTIONS: '1000', EDGE_SOURCE_SOCKETS: '70' }
+    const limited = renderForContainers(template, { ...HOSTS, ...own })
+    expect(limited).to.include('sc0_conn_cur,sub(sess.sockets) gt 250')
+    expect(limited).to.include('sc1_conn_cur gt 70')
+    expect(limited).to.include('sc0_conn_rate gt 1000')
+    const open = renderForContainers(template, { ...HOSTS, ...own, EDGE_SOURCE_CONNECTIONS: '0' })
+    expect(open).not.to.match(/sc[01]_|stick-table/)
+  })
+
+  it('lets the pages of CORS_ORIGINS read what it answers itself', () => {
+    const config = renderForContainers(template, { ...HOSTS, CORS_ORIGINS: 'https://a.example, capacitor://localhost' })
+    expect(config).to.include('{ req.fhdr(origin) -m str https://a.example }')
+    expect(config).to.include('{ req.fhdr(origin) -m str capacitor://localhost }')
+    expect(config).not.to.include('str(*)')
+  })
+
   it('names what is missing or wrong', () => {
     expect(() => renderForContainers(template, { EDGE_API_HOST: 'api' })).to.throw('EDGE_GATEWAY_HOST must be set')
     const wrong: Record<string, string> = {
@@ -51,6 +71,8 @@ describe('renderForContainers', () => {
       EDGE_BIND: ':8093 ssl',
       EDGE_DRAIN_SECONDS: '0',
       EDGE_GATEWAY_SLOTS: '1001',
+      CORS_ORIGINS: 'https://a }',
+      EDGE_SOURCE_ARRIVALS: '-1',
       EDGE_MAX_CONNECTIONS: 'many',
       EDGE_STRICT_TRANSPORT_SECONDS: 'long',
       EDGE_TLS_CERTIFICATE: '/tls verify none',

@@ -1,6 +1,7 @@
 // The edge of compose and Kubernetes: the same template, with servers found by name. Settings are EDGE_… variables.
 import { poolSections, withPools } from './dns-pool.ts'
 import { type EdgeTls, renderEdge } from './render.ts'
+import { defaultSourceLimits, type SourceLimits } from './source-limits.ts'
 
 /** Every variable with its default; one without a default must be given. */
 export const EDGE_VARIABLES = {
@@ -13,6 +14,16 @@ export const EDGE_VARIABLES = {
   EDGE_API_SLOTS: '16',
   EDGE_GATEWAY_SLOTS: '64',
   EDGE_MAX_CONNECTIONS: '20000',
+  /**
+   * What one source may hold: connections that are no WebSocket, WebSockets, and new connections in ten seconds. Empty: a
+   * quarter, three quarters and all of EDGE_MAX_CONNECTIONS. EDGE_SOURCE_CONNECTIONS=0 takes all three limits away, for
+   * an edge behind a proxy, whose clients all have its address.
+   */
+  EDGE_SOURCE_CONNECTIONS: '',
+  EDGE_SOURCE_SOCKETS: '',
+  EDGE_SOURCE_ARRIVALS: '',
+  /** As the API and the gateways have it, so that pages can read what the edge answers itself. */
+  CORS_ORIGINS: '*',
   /** Seconds that connections may live on after SIGUSR1. */
   EDGE_DRAIN_SECONDS: '30',
   /** A PEM file with certificate, chain and key, or a folder of them, as the edge sees it; empty: plain HTTP. */
@@ -37,15 +48,39 @@ export function renderForContainers(template: string, env: Record<string, string
     slots: count('EDGE_GATEWAY_SLOTS', env, 1_000),
     ...PORTS.gateway,
   }
+  const maxConnections = count('EDGE_MAX_CONNECTIONS', env, 1_000_000)
   const config = renderEdge(withPools(template, { apis, gateways }), {
     bind: bind('EDGE_BIND', env),
     tls: tls(env),
-    maxConnections: count('EDGE_MAX_CONNECTIONS', env, 1_000_000),
+    maxConnections,
+    sourceLimits: sourceLimits(maxConnections, env),
+    origins: origins(env),
     apis: [],
     gateways: [],
   })
   const internalBind = bind('EDGE_INTERNAL_BIND', env)
   return config + poolSections({ internalBind, drainSeconds: count('EDGE_DRAIN_SECONDS', env, 86_400) })
+}
+
+function sourceLimits(maxConnections: number, env: Record<string, string | undefined>): SourceLimits | null {
+  if (value('EDGE_SOURCE_CONNECTIONS', env) === '0') return null
+  const usual = defaultSourceLimits(maxConnections)
+  const given = (name: Name, fallback: number) => (value(name, env) === '' ? fallback : count(name, env, 1_000_000))
+  return {
+    connections: given('EDGE_SOURCE_CONNECTIONS', usual.connections),
+    sockets: given('EDGE_SOURCE_SOCKETS', usual.sockets),
+    arrivals: given('EDGE_SOURCE_ARRIVALS', usual.arrivals),
+  }
+}
+
+/** The API refuses to start with a wrong list; here a word more in a line would be a setting. */
+function origins(env: Record<string, string | undefined>): string[] {
+  const listed = value('CORS_ORIGINS', env)
+    .split(',')
+    .map((origin) => origin.trim())
+  if (!listed.every((origin) => /^[\w*][\w+.:/[\]*-]*$/.test(origin)))
+    throw new Error('CORS_ORIGINS must be * or a comma-separated list of origins.')
+  return listed
 }
 
 function tls(env: Record<string, string | undefined>): EdgeTls | undefined {

@@ -1,4 +1,5 @@
 // Servers that come and go by themselves: whatever a name stands for at the moment, as in compose and Kubernetes.
+import { REFUSED } from './render.ts'
 
 /** The processes behind one name, all alike. */
 export interface EdgePool {
@@ -22,7 +23,7 @@ export function withPools(template: string, pools: { apis: EdgePool; gateways: E
   const places = {
     api_servers: poolServers('api', pools.apis),
     gateway_servers: poolServers('gateway', pools.gateways),
-    malformed_servers: poolServers('api', pools.apis),
+    malformed_servers: poolServers('api', pools.apis, ` ${REFUSED}`),
   }
   return Object.entries(places).reduce((text, [place, lines]) => {
     if (!text.includes(`{{${place}}}`)) throw new Error(`The edge's template has no place for ${place}`)
@@ -37,9 +38,9 @@ export function withPools(template: string, pools: { apis: EdgePool; gateways: E
  * address does. A pod is named before it serves, so a new place counts as down until a check succeeds. Both need HAProxy
  * 3.1; an older one hashes by place, which is right for a single edge, and tries another server where one refuses.
  */
-function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool): string {
+function poolServers(prefix: string, { host, port, checkPort, slots }: EdgePool, more = ''): string {
   // Without "init-addr none" a name that stands for nobody yet would keep HAProxy from starting.
-  const server = `server-template ${prefix}- 1-${slots} ${host}:${port} check port ${checkPort} resolvers ${RESOLVERS} init-addr none`
+  const server = `server-template ${prefix}- 1-${slots} ${host}:${port} check port ${checkPort} resolvers ${RESOLVERS} init-addr none${more}`
   return [
     '.if version_atleast(3.1)',
     `  ${server} hash-key addr init-state down`,

@@ -32,7 +32,9 @@ describe('renderEdge', () => {
   it('fills every place of the template', () => {
     expect(config).not.to.match(/\{\{\w/)
     expect(section(config, 'frontend public from base')).to.include('bind 127.0.0.1:8093')
-    expect(section(config, 'global')).to.include('maxconn 8000')
+    expect(section(config, 'frontend public from base')).to.include('maxconn 8000')
+    // Probes and Prometheus have places of their own.
+    expect(section(config, 'global')).to.include('maxconn 8032')
   })
 
   it('checks each server on its internal port, apart from the one it serves on', () => {
@@ -100,10 +102,10 @@ describe('renderEdge', () => {
       // A number stands for what HAProxy puts in without quotes.
       return [Number(match?.[1]), JSON.parse(match?.[2]?.replace(/:(%\[[^"]*?\])/g, ':250') ?? '')]
     })
-    expect(bodies.map(([status]) => status)).to.deep.equal([400, 408, 500, 502, 503, 504])
+    expect(bodies.map(([status]) => status)).to.deep.equal([400, 408, 429, 500, 502, 503, 504])
     for (const [status, body] of bodies) {
       expect(body).to.have.all.keys('error', 'timestamp', 'request_id')
-      if (status > 500) expect(body).to.have.nested.property('error.details.retry_after_ms')
+      if (status === 429 || status > 500) expect(body).to.have.nested.property('error.details.retry_after_ms')
     }
   })
 

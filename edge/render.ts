@@ -1,4 +1,6 @@
 // Fills the edge's HAProxy template: who is behind it, where it listens, how much it may hold, how it fails. Pure.
+import { crossOriginRules } from './cross-origin-rules.ts'
+import { defaultSourceLimits, KEEP_ALIVE_SECONDS, type SourceLimits, sourceLimitRules } from './source-limits.ts'
 
 /** One process behind the edge. */
 export interface EdgeServer {
@@ -15,6 +17,10 @@ export interface EdgeSettings {
   /** Serves HTTPS and WSS instead of HTTP and WS where it is given. */
   tls?: EdgeTls
   maxConnections: number
+  /** What one source may occupy; a share of `maxConnections` by default, and null where the edge must not judge sources. */
+  sourceLimits?: SourceLimits | null
+  /** Origins whose pages may read the edge's own answers: `*`, or as `CORS_ORIGINS` lists them. Nobody's by default. */
+  origins?: string[]
   /** How long the WebSockets of a reloaded edge may live on in its old worker; {@link HARD_STOP_SECONDS} by default. */
   hardStopSeconds?: number
   apis: EdgeServer[]
@@ -34,6 +40,9 @@ export interface EdgeTls {
 /** Longer than most calls; the rest reconnect once. Each reload within it costs the memory of one more worker. */
 export const HARD_STOP_SECONDS = 1800
 
+/** Places beside the public ones: Prometheus, probes and a person with a browser. */
+const INTERNAL_CONNECTIONS = 32
+
 /** When to come back, as the template has drawn it for this request: a number, so without the quotes of a string. */
 const RETRY_MS = '%[var(txn.retry_ms)]'
 const ADVICE = { retry_after_ms: RETRY_MS }
@@ -43,17 +52,27 @@ const ADVICE = { retry_after_ms: RETRY_MS }
  * @throws when the template and the settings do not fit: a place without a value, or a value without a place
  */
 export function renderEdge(template: string, settings: EdgeSettings): string {
+  const { maxConnections, sourceLimits = defaultSourceLimits(maxConnections) } = settings
+  const limits = sourceLimitRules(maxConnections, sourceLimits)
   const values: Record<string, string> = {
     // HTTP/1.1 alone: a WebSocket needs a connection of its own, and TCP mode finds no HTTP/2.
     bind: settings.tls ? `${settings.bind} ssl crt ${settings.tls.certificate} alpn http/1.1` : settings.bind,
     scheme: settings.tls ? 'https' : 'http',
     strict_transport: strictTransport(settings.tls),
-    max_connections: String(settings.maxConnections),
+    max_connections: String(maxConnections),
+    all_connections: String(maxConnections + INTERNAL_CONNECTIONS),
+    keep_alive_seconds: String(KEEP_ALIVE_SECONDS),
+    source_limits: limits.atArrival,
+    pressure_rules: limits.atRequest,
+    socket_limits: limits.atSocket,
+    source_tables: limits.tables,
+    cors_rules: crossOriginRules(settings.origins ?? []),
     hard_stop_seconds: String(settings.hardStopSeconds ?? HARD_STOP_SECONDS),
     api_servers: checkedServers(settings.apis),
     gateway_servers: checkedServers(settings.gateways),
-    malformed_servers: trackingServers('api', settings.apis),
+    malformed_servers: refusingServers('api', settings.apis),
     invalid_request: errorBody('INVALID_REQUEST', 'The request is not valid HTTP or came too slowly'),
+    rate_limited: errorBody('RATE_LIMITED', 'Too many connections come from your network', ADVICE),
     internal_error: errorBody('INTERNAL_ERROR', 'Internal server error'),
     service_unavailable: errorBody('SERVICE_UNAVAILABLE', 'Service temporarily unavailable', ADVICE),
   }
@@ -102,9 +121,14 @@ function strictTransport(tls: EdgeTls | undefined): string {
   return `  http-after-response set-header Strict-Transport-Security max-age=${tls.strictTransportSeconds}`
 }
 
+/** What makes a connection one that an API refuses whole; see the template. */
+export const REFUSED = 'send-proxy'
+
 /** The same servers in a second backend, as healthy as in the first. */
-function trackingServers(backend: string, servers: EdgeServer[]): string {
-  return servers.map(({ name, host, port }) => `  server ${name} ${host}:${port} track ${backend}/${name}`).join('\n')
+function refusingServers(backend: string, servers: EdgeServer[]): string {
+  return servers
+    .map(({ name, host, port }) => `  server ${name} ${host}:${port} track ${backend}/${name} ${REFUSED}`)
+    .join('\n')
 }
 
 /** The contract's error envelope as an HAProxy log format, which knows the moment and the request. */

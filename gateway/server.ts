@@ -9,6 +9,7 @@ import type { Platform } from '../core/context.ts'
 import { createRedis, type RedisPurpose, warnOfPersistence } from '../core/platform/redis.ts'
 import { SocketTickets } from '../core/platform/socket-tickets.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
+import { answerUnreadable, HTTP_OPTIONS } from '../core/platform/unreadable-request.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
 import { adapterKey } from '../core/protocol/cluster-events.ts'
@@ -146,7 +147,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const seats = { registry, handshakes, membership, signaling, iceRefresh, witness }
   const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
 
-  const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
+  const http = createServer(HTTP_OPTIONS, (request, response) => refuseRequest(request, response, notASocket(request)))
+  answerUnreadable(http)
   http.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = trackSockets(http)
   const limits = config.signaling

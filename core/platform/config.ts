@@ -1,4 +1,5 @@
 /** Turns validated variables into one typed, grouped configuration. Pure: the processes hand in `process.env`. */
+import { allowedOrigins } from './allowed-origins.ts'
 import { type CallGroups, callGroups } from './call-groups.ts'
 import { ConfigError, type Environment, readEnvironment } from './environment.ts'
 import { readPem } from './pem.ts'
@@ -39,7 +40,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       metricsPort: env.METRICS_PORT?.trim() ? e.METRICS_PORT : METRICS_PORTS[role],
       /** Decides `signaling_url` where there is one group; never the request's Host. No trailing slash. */
       publicUrl,
-      corsOrigins: e.CORS_ORIGINS,
+      /** The service's own origins are among them; see allowed-origins.ts. */
+      corsOrigins: allowedOrigins(e.CORS_ORIGINS, [publicUrl, ...groups.all.map((group) => group.publicUrl)]),
       docsEnabled: e.DOCS_ENABLED,
       /** The page at `/`, and tokens for whoever gives a name. */
       demoEnabled: e.DEMO_ENABLED,

@@ -2,6 +2,7 @@
  * Every environment variable of the product: how it is read, its default and, for `.env.example`, its meaning.
  * A test holds `.env.example` to this table, so neither can forget a variable.
  */
+import { isOriginPattern } from './allowed-origins.ts'
 
 /** One variable: `read` turns its text into a value or throws a sentence that starts after the variable's name. */
 export interface Variable<T> {
@@ -49,10 +50,11 @@ const oneOf = <T extends string>(fallback: T, ...values: T[]) =>
 const origins = (fallback: string[]) =>
   variable(fallback, (value) => {
     const parts = value.split(',').map((part) => part.trim())
-    // A browser sends an origin without a path or a slash; anything else would silently match nobody.
-    for (const part of parts)
-      if (part !== '*' && (!URL.canParse(part) || new URL(part).origin !== part))
-        throw new Error('must be * or a comma-separated list of origins such as https://calls.example.com')
+    // A client sends an origin without a path or a slash; anything else would silently match nobody.
+    if (!parts.every(isOriginPattern))
+      throw new Error(
+        'must be * or a comma-separated list of origins such as https://calls.example.com, capacitor://localhost or null',
+      )
     return parts
   })
 const url = (fallback: string, ...schemes: string[]) =>

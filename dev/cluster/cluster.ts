@@ -1,5 +1,6 @@
 // A whole cluster on one machine. `make up` runs one in the checkout; tests run private ones, several at once, by the
 // same function. This file is what its users see; lifecycle.ts is how it starts and stops.
+import type { SourceLimits } from '../../edge/source-limits.ts'
 import type { ClusterDescription, DescribedGroup } from './description.ts'
 import { ClusterLifecycle } from './lifecycle.ts'
 import type { Member, Role } from './member.ts'
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   tls?: boolean
   /** How long a reloaded edge leaves WebSockets in its old worker; as in production by default. */
   hardStopSeconds?: number
+  /** How much the edge holds, and of one source; see edge/source-limits.ts. */
+  edgeLimits?: { maxConnections?: number; sourceLimits?: SourceLimits }
   /** Also a coturn, which `TURN_URLS` then names; `TURN_SECRET` is what `env` says, else a random one. */
   turn?: boolean
   /** For every process. Only PATH and the like are inherited otherwise, so that a test never depends on a shell. */

@@ -6,8 +6,9 @@ import { get as httpsGet } from 'node:https'
 import { dirname, join } from 'node:path'
 import { metricsFrontend } from '../../edge/metrics-frontend.ts'
 import { type EdgeServer, maxConnectionsFor, renderEdge } from '../../edge/render.ts'
+import type { SourceLimits } from '../../edge/source-limits.ts'
 import { type Certificate, makeCertificate } from './certificates.ts'
-import { findFreePort } from './ports.ts'
+import { findFreePort, loopbackAddresses } from './ports.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
 import { findTool, HAPROXY } from './tools.ts'
 import { GiveUp, waitUntil } from './wait-until.ts'
@@ -32,6 +33,12 @@ interface EdgeOptions {
   tls: boolean
   /** See {@link HARD_STOP_SECONDS} of edge/render.ts. */
   hardStopSeconds?: number
+  /** Whose pages may read what the edge answers itself, as `CORS_ORIGINS` has it; everybody's by default. */
+  origins?: string[]
+  /** What one source may occupy; see {@link SourceLimits}. */
+  sourceLimits?: SourceLimits
+  /** Connections that it holds at most; as many as the limit of open files allows by default. */
+  maxConnections?: number
   /** Names the process and its configuration; several edges of one cluster differ in it. */
   name?: string
 }
@@ -94,11 +101,15 @@ export class Edge {
   }
 
   #configure(servers: EdgeServers): void {
-    const { hardStopSeconds } = this.#options
+    const { hardStopSeconds, sourceLimits, origins = ['*'] } = this.#options
     const { port, metricsPort, certificate } = this
     // No strict transport: browsers would hold every other service on localhost to it.
     const tls = certificate ? { certificate: certificate.both, strictTransportSeconds: 0 } : undefined
-    const settings = { bind: `127.0.0.1:${port}`, maxConnections: maxConnectionsFor(openFileLimit()) }
+    const bind = loopbackAddresses()
+      .map((address) => (address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`))
+      .join(',')
+    const { maxConnections = maxConnectionsFor(openFileLimit()) } = this.#options
+    const settings = { bind, maxConnections, origins, ...(sourceLimits ? { sourceLimits } : {}) }
     const text = readFileSync(template, 'utf8')
     const metrics = metricsFrontend(`127.0.0.1:${metricsPort}`)
     writeFileSync(this.#config, renderEdge(text, { ...settings, ...servers, tls, hardStopSeconds }) + metrics)

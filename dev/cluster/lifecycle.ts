@@ -196,7 +196,10 @@ export class ClusterLifecycle {
 
   private async startEdge(): Promise<void> {
     const { tls = false, hardStopSeconds } = this.options
-    this.edge = await Edge.create({ port: this.port, tls, hardStopSeconds }, this.edgeServers, this.home)
+    // The product reads the list, and ends where it is wrong.
+    const origins = this.env.CORS_ORIGINS?.split(',').map((origin) => origin.trim())
+    const options = { port: this.port, tls, hardStopSeconds, origins, ...this.options.edgeLimits }
+    this.edge = await Edge.create(options, this.edgeServers, this.home)
     this.edge.process.start()
     await this.untilReady('edge')
     this.edge.process.keepRunning()

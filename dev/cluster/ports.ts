@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
@@ -19,7 +19,7 @@ const LAST_PORT = 31_999
 const reservations = join(tmpdir(), `tchat-calling-ports-${process.getuid?.() ?? 'user'}`)
 const reserved = new Set<number>()
 
-/** A port on 127.0.0.1 that nobody listens on now, reserved for this process until it ends. */
+/** A port on loopback that nobody listens on now, reserved for this process until it ends. */
 export async function findFreePort(): Promise<number> {
   mkdirSync(reservations, { recursive: true, mode: 0o700 })
   for (let attempt = 0; attempt < 200; attempt++) {
@@ -31,12 +31,26 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`No free port found between ${FIRST_PORT} and ${LAST_PORT}`)
 }
 
-/** `undefined` if one can listen on this port of 127.0.0.1 now, else the system's code (`EADDRINUSE`, `EACCES`). */
-export function probePort(port: number): Promise<string | undefined> {
+/** The loopback addresses of this machine: `localhost` is ::1 for some clients, and some machines have no IPv6. */
+export function loopbackAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address))
+  return all.includes('::1') ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+}
+
+/** `undefined` if one can listen on this port of every loopback address now, else the system's code (`EADDRINUSE`, `EACCES`). */
+export async function probePort(port: number): Promise<string | undefined> {
+  for (const address of loopbackAddresses()) {
+    const code = await probe(port, address)
+    if (code !== undefined) return code
+  }
+  return undefined
+}
+
+function probe(port: number, address: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(undefined)))
+    server.listen(port, address, () => server.close(() => resolve(undefined)))
   })
 }
 

@@ -12,6 +12,7 @@ import { HandshakeParameters } from '../handshake-parameters.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import { notJson, tooLarge } from '../raw/raw-server.ts'
 import type { Signaling } from '../signaling.ts'
+import { sessionId } from './session-ids.ts'
 import { SocketIoTransport } from './socketio-transport.ts'
 import { textKeepingParser, textOf } from './text-keeping-parser.ts'
 
@@ -47,7 +48,7 @@ export function createIoServer(
   http: HttpServer,
   options: { pingIntervalMs: number; pingTimeoutMs: number; corsOrigins: string[] },
 ): IoServer {
-  return new Server(http, {
+  const io: IoServer = new Server(http, {
     path: '/socket.io/',
     serveClient: false,
     destroyUpgrade: false,
@@ -60,6 +61,8 @@ export function createIoServer(
     parser: textKeepingParser,
     cors: { origin: options.corsOrigins.includes('*') ? '*' : options.corsOrigins },
   })
+  io.engine.generateId = sessionId
+  return io
 }
 
 /** Serves Socket.IO peers on `io`. */

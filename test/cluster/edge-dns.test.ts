@@ -19,6 +19,8 @@ import { privateCluster } from '../support/clusters.ts'
 import { connectPeer, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
 import { Refused } from '../support/peer.ts'
+import { PollingSession } from '../support/polling-session.ts'
+import { mintToken } from '../support/tokens.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 
@@ -187,6 +189,19 @@ describe('An edge that finds gateways by name', function () {
     await b.join()
     a.offer('v=0')
     expect((await b.next('offer')).sdp).to.equal('v=0')
+  })
+
+  it('leads each request of a long poll to its gateway, as the other edge does, which has it in another place', async () => {
+    const nodes = new Set<string>()
+    for (let at = 0; at < 12; at++) {
+      const route = (step: number) => ({ url: edges[step % 2]?.url ?? '', from: `127.0.${step + 1}.${at + 1}` })
+      const session = await PollingSession.open(route(0))
+      await session.connect(route(1), mintToken(cluster.jwtSecret, { sub: randomUUID() }))
+      expect(await session.poll(route(0))).to.match(/^40\{"sid":/)
+      await session.close(route(1))
+      nodes.add(session.sid.split('.')[0] ?? '')
+    }
+    expect(nodes).to.have.length(2)
   })
 
   it('goes on while the name server is away', async () => {

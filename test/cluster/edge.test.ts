@@ -201,6 +201,24 @@ describe('the edge without its servers', () => {
     })
   }
 
+  it('lets a page ask by a preflight, and read the 503 with its advice', async () => {
+    const origin = 'https://any.example'
+    for (const path of ['/api/v1/calls/initiate', '/socket.io/?EIO=4&transport=polling']) {
+      const asked = 'authorization,traceparent,baggage,sentry-trace,x-requested-with'
+      const preflight = await fetch(`${cluster.url}${path}`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': asked },
+      })
+      expect(preflight.status).to.equal(204)
+      expect(preflight.headers.get('access-control-allow-origin')).to.equal('*')
+      expect(preflight.headers.get('access-control-allow-headers')).to.equal(asked)
+      const refused = await fetch(`${cluster.url}${path}`, { headers: { origin } })
+      expect(refused.status).to.equal(503)
+      expect(refused.headers.get('access-control-allow-origin')).to.equal('*')
+      expect(refused.headers.get('access-control-expose-headers')).to.include('Retry-After')
+    }
+  })
+
   it('makes a request id where the caller has none', async () => {
     const response = await fetch(`${cluster.url}/api/v1/calls/initiate`, { method: 'POST', body: '{}' })
 

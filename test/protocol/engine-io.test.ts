@@ -103,7 +103,7 @@ for (const entry of ['a gateway', 'the edge'] as const) {
         expect(headers.get('content-type')).to.equal('text/plain; charset=UTF-8')
         expect(body[0]).to.equal('0')
         const { sid, ...rest } = JSON.parse(body.slice(1)) as OpenPacket
-        expect(sid).to.match(/^[\w-]{20}$/)
+        expect(sid).to.match(/^[0-9a-f]{16}\.[\w-]{20}$/)
         expect(rest).to.deep.equal({ upgrades: ['websocket'], ...OFFER })
       })
 
@@ -114,7 +114,7 @@ for (const entry of ['a gateway', 'the edge'] as const) {
 
         expect(packet[0]).to.equal('0')
         const { sid, ...rest } = JSON.parse(packet.slice(1)) as OpenPacket
-        expect(sid).to.match(/^[\w-]{20}$/)
+        expect(sid).to.match(/^[0-9a-f]{16}\.[\w-]{20}$/)
         expect(rest).to.deep.equal({ upgrades: [], ...OFFER })
       })
 

@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken'
 import { isUuid } from '../../core/protocol/ids.ts'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall, newUser, openChannel, type TestCall } from '../support/calls.ts'
-import { ALLOWED_ORIGIN, impatientCluster, sharedCluster } from '../support/clusters.ts'
+import { ALLOWED_ORIGIN, impatientCluster, sharedCluster, WEB_VIEW_ORIGINS } from '../support/clusters.ts'
 import { connectPeer, PEER_KINDS, type PeerKind, refusalOf } from '../support/connect-peer.ts'
 import type { PeerOptions, Refused } from '../support/peer.ts'
 import { mintManagerToken, mintToken, nowSeconds } from '../support/tokens.ts'
@@ -142,6 +142,17 @@ describe('signaling handshake', () => {
         if (kind === 'raw') expectRefusal(kind, refused, 403, 'FORBIDDEN')
         await (await connectPeer(kind, from(ALLOWED_ORIGIN))).join()
         await (await connectPeer(kind, from(undefined))).join()
+      }).timeout(60_000)
+
+      it('lets in the service’s own origin, which native clients send, and web views that are listed', async () => {
+        const strict = await impatientCluster()
+        const strictCall = await newCall(strict)
+        const own = strict.env.PUBLIC_URL ?? ''
+        for (const origin of [own, own.replace('http', 'ws'), ...WEB_VIEW_ORIGINS]) {
+          const peer = await connectPeer(kind, strictCall.caller.optionsFor({ headers: { origin } }))
+          await peer.join()
+          await peer.close()
+        }
       }).timeout(60_000)
     })
   }

@@ -17,8 +17,9 @@ export function sharedCluster(): Promise<Cluster> {
   return shared
 }
 
-/** The only pages that may connect to {@link impatientCluster}. */
+/** The only pages that may connect to {@link impatientCluster}, beside web views, opaque origins and its own. */
 export const ALLOWED_ORIGIN = 'https://calls.example.com'
+export const WEB_VIEW_ORIGINS = ['capacitor://localhost', 'ionic://localhost', 'file://', 'null']
 export const GRACE_MS = 1_000
 
 /** As {@link sharedCluster}, with deadlines that a test can wait for and a list of allowed origins. */
@@ -29,7 +30,7 @@ export function impatientCluster(): Promise<Cluster> {
       RECONNECT_GRACE_SECONDS: String(GRACE_MS / 1000),
       PING_INTERVAL_SECONDS: '0.25',
       PING_TIMEOUT_SECONDS: '2',
-      CORS_ORIGINS: ALLOWED_ORIGIN,
+      CORS_ORIGINS: [ALLOWED_ORIGIN, ...WEB_VIEW_ORIGINS].join(','),
     },
   })
   return impatient
