@@ -61,7 +61,8 @@ export class Membership {
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
     this.#deps.metrics.joins.inc({ mode, outcome: 'joined' })
-    if (asked !== undefined) peer.remember(asked)
+    // How far this log was delivered the peer knows by itself; the client's word is for logs that are gone.
+    if (asked !== undefined && asked.epoch !== joined.epoch) peer.remember(asked)
     this.#settle(call, peer, joined)
     if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
