@@ -125,13 +125,14 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   })
   const reports = { quality, iceRefresh, witness }
   const rooms = { registry, membership, relay, recent, delivery }
-  const signaling = new Signaling({ ...rooms, channel, metrics, onForgotten, ...reports })
+  const limits = config.signaling
+  const signaling = new Signaling({ ...rooms, channel, metrics, limits, onForgotten, ...reports })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
     calls: known,
     connections,
-    limits: config.signaling,
+    limits,
     corsOrigins: config.http.corsOrigins,
     groups: config.groups,
     draining: () => drain.started,
@@ -147,7 +148,6 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const http = createServer((request, response) => refuseRequest(request, response, notASocket(request)))
   http.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = trackSockets(http)
-  const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))
   io.on('call-changed', (event) => control.onChanged(event))

@@ -15,6 +15,7 @@ import {
 import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
 import type { ChannelMessages } from './channel-messages.ts'
+import { dedupeIdOf } from './dedupe-id.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { IceRefresh } from './ice-refresh.ts'
@@ -22,15 +23,13 @@ import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Incoming, Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import { PendingMessages } from './pending-messages.ts'
 import type { Quality } from './quality.ts'
 import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
-import { packBody } from './relayed-body.ts'
+import { packBody, relayedJson } from './relayed-body.ts'
 import { Submission } from './submission.ts'
 import type { Witness } from './witness.ts'
-
-/** Messages of a peer that wait for its join at most: a browser's candidates are a tenth of it. */
-const PENDING_MAX = 128
 
 export interface SignalingDeps {
   registry: PeerRegistry
@@ -43,6 +42,7 @@ export interface SignalingDeps {
   iceRefresh: IceRefresh
   witness: Witness
   metrics: GatewayMetrics
+  limits: { floodBurst: number }
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
 }
@@ -59,8 +59,8 @@ export class Signaling {
   receive(peer: Peer, incoming: Incoming): void {
     if (peer.closed) return
     if (peer.pending !== undefined) {
-      if (peer.pending.length < PENDING_MAX) peer.pending.push(incoming)
-      else this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
+      if (!peer.pending.add(incoming))
+        this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
       return
     }
     try {
@@ -71,7 +71,7 @@ export class Signaling {
   }
 
   #handle(peer: Peer, incoming: Incoming): void {
-    const message = parseClientMessage(incoming.value)
+    const message = parseClientMessage(incoming.value, incoming.text())
     if (isFault(message)) {
       const details = message.field === undefined ? undefined : { field: message.field }
       throw new AppError('INVALID_REQUEST', message.message, { details })
@@ -111,7 +111,7 @@ export class Signaling {
     incoming: Incoming | undefined,
     then: () => void,
   ): Promise<void> {
-    const pending: Incoming[] = []
+    const pending = new PendingMessages(this.#deps.limits.floodBurst)
     peer.pending = pending
     try {
       await this.#deps.membership.join(call, peer, since)
@@ -148,7 +148,7 @@ export class Signaling {
 
   #relay(peer: Peer, call: LocalCall, incoming: Incoming, message: RelayedMessage): void {
     this.#deps.witness.sent(call, peer, message.type)
-    this.#submit(peer, call, { type: message.type, json: incoming.text() }, message.id, incoming)
+    this.#submit(peer, call, { type: message.type, json: relayedJson(message, incoming.text()) }, message.id, incoming)
   }
 
   #submit(
@@ -164,7 +164,7 @@ export class Signaling {
       from: peer.side,
       sender: peer.connectionId,
       mayBeSeen: isRepeated,
-      dedupeId: this.#dedupeId(peer, id),
+      dedupeId: id === undefined ? this.#internalId(peer) : dedupeIdOf(peer.device, id),
       body: packBody(relayed.type, relayed.json),
     }
     // What may have been numbered before must not be handed over as if it were new; only the log knows.
@@ -172,16 +172,10 @@ export class Signaling {
     this.#deps.relay.submit(new Submission(this.#deps, this, { peer, call, request, isNew, id, incoming }))
   }
 
-  /**
-   * An id is its device's own where the device is known, so that two devices may both count from 1. Messages without
-   * one get one here: a flush whose reply was lost is sent again and must not be numbered twice.
-   */
-  #dedupeId(peer: Peer, id: string | number | undefined): string {
-    if (id === undefined) {
-      this.#internalIds += 1
-      return `*${peer.connectionId}:${this.#internalIds}`
-    }
-    return `${peer.device}\n${typeof id === 'number' ? '#' : ''}${id}`
+  /** A flush whose reply was lost is sent again and must not be numbered twice, so a message without an id gets one. */
+  #internalId(peer: Peer): string {
+    this.#internalIds += 1
+    return `*${peer.connectionId}:${this.#internalIds}`
   }
 
   #acknowledge(peer: Peer, incoming: Incoming, id: string | number | undefined, seq: string): void {
@@ -205,13 +199,18 @@ export class Signaling {
   }
 }
 
-/** The ids must be this connection's own: a client may never speak for another, nor into another call. */
+/**
+ * The ids must be this connection's own: a client may never speak for another, nor into another call. Which field names the
+ * sender depends on the type: other fields, whatever their names, are the client's own business.
+ */
 function checkIds(peer: Peer, call: LocalCall, message: ClientMessage): void {
-  const sender = 'from' in message ? message.from : message.user_id
   if (!isSameId(message.call_id, call.id))
     throw new AppError('FORBIDDEN', 'call_id is not the call of this connection', { details: { field: 'call_id' } })
-  if (!isSameId(sender, peer.userId))
-    throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', {
-      details: { field: 'from' in message ? 'from' : 'user_id' },
-    })
+  const field = isRelayed(message) ? 'from' : 'user_id'
+  if (!isSameId(isRelayed(message) ? message.from : message.user_id, peer.userId))
+    throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', { details: { field } })
+}
+
+function isRelayed(message: ClientMessage): message is RelayedMessage {
+  return message.type === 'candidate' || message.type === 'offer' || message.type === 'answer'
 }

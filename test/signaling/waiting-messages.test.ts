@@ -92,6 +92,21 @@ describe('messages that wait', () => {
         expect(candidatesOf(tablet)).to.deep.equal(['1', '2'])
       })
 
+      it('are taken in one write with the join, as many as a burst may have', async () => {
+        const call = await newCall(cluster)
+        const callee = await call.callee.joinAs('raw')
+        const caller = await call.caller.connect(kind)
+        const names = Array.from({ length: 399 }, (_, index) => String(index))
+
+        // One turn of the event loop: the join's reply cannot come in between.
+        caller.send(caller.joinMessage())
+        for (const name of names) caller.candidate(name)
+        await callee.next((message) => message.type === 'candidate' && message.candidate === '398', 20_000)
+
+        expect(candidatesOf(callee)).to.deep.equal(names)
+        expect(caller.all('error')).to.deep.equal([])
+      })
+
       it('are replayed once, also to a connection that joins twice', async () => {
         const call = await newCall(cluster)
         const caller = await call.caller.joinAs()
