@@ -7,15 +7,17 @@ const WAITING_MAX_BYTES = 1024 * 1024
 const MESSAGE_BYTES = 1024
 /** What a message of a burst may have on average: candidates have 300 to 400 bytes. */
 const BURST_MESSAGE_BYTES = 2048
+/** Less than a call may have waiting for a flush (fair-queue.ts), so that what waited here finds room there. */
+const BURST_MAX = 2000
 
 export class PendingMessages {
   readonly #maxBytes: number
   readonly #waiting: Incoming[] = []
   #bytes = 0
 
-  /** `burst`: messages that a connection may send at once. So many candidates always find room. */
+  /** `burst`: messages that a connection may send at once. So many candidates find room, up to 2000 of them. */
   constructor(burst: number) {
-    this.#maxBytes = Math.max(WAITING_MAX_BYTES, burst * BURST_MESSAGE_BYTES)
+    this.#maxBytes = Math.max(WAITING_MAX_BYTES, Math.min(burst, BURST_MAX) * BURST_MESSAGE_BYTES)
   }
 
   /** Adds a message; false where there is no room for it. */

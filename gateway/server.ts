@@ -15,6 +15,7 @@ import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
+import { ByteBudgets } from './byte-budgets.ts'
 import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
@@ -126,7 +127,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const reports = { quality, iceRefresh, witness }
   const rooms = { registry, membership, relay, recent, delivery }
   const limits = config.signaling
-  const signaling = new Signaling({ ...rooms, channel, metrics, limits, onForgotten, ...reports })
+  const budgets = new ByteBudgets(limits)
+  const signaling = new Signaling({ ...rooms, channel, metrics, budgets, limits, onForgotten, ...reports })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),

@@ -14,6 +14,7 @@ import {
 } from '../core/protocol/signaling.ts'
 import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
+import type { ByteBudgets } from './byte-budgets.ts'
 import type { ChannelMessages } from './channel-messages.ts'
 import { dedupeIdOf } from './dedupe-id.ts'
 import type { Delivery } from './delivery.ts'
@@ -31,6 +32,8 @@ import { packBody, relayedJson } from './relayed-body.ts'
 import { Submission } from './submission.ts'
 import type { Witness } from './witness.ts'
 
+const TOO_MANY_BYTES = 'The connections of this user send too many bytes'
+
 export interface SignalingDeps {
   registry: PeerRegistry
   membership: Membership
@@ -42,6 +45,7 @@ export interface SignalingDeps {
   iceRefresh: IceRefresh
   witness: Witness
   metrics: GatewayMetrics
+  budgets: ByteBudgets
   limits: { floodBurst: number }
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
@@ -58,6 +62,12 @@ export class Signaling {
   /** Takes a message of a peer. Messages that come while the peer's join or leave runs wait for it, in order. */
   receive(peer: Peer, incoming: Incoming): void {
     if (peer.closed) return
+    if (!this.#deps.budgets.admit(peer.userId, incoming.text().length, performance.now()))
+      return this.refuse(peer, new AppError('RATE_LIMITED', TOO_MANY_BYTES), incoming, CLOSE.POLICY)
+    this.#take(peer, incoming)
+  }
+
+  #take(peer: Peer, incoming: Incoming): void {
     if (peer.pending !== undefined) {
       if (!peer.pending.add(incoming))
         this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
@@ -122,7 +132,7 @@ export class Signaling {
     peer.pending = undefined
     // The connection may have closed meanwhile: its place is then given up as it would have been.
     if (peer.closed) this.#deps.membership.leave(call, peer, peer.closedCleanly ? 'clean' : 'lost')
-    for (const waiting of pending) this.receive(peer, waiting)
+    for (const waiting of pending) if (!peer.closed) this.#take(peer, waiting)
   }
 
   #leave(peer: Peer, call: LocalCall, incoming: Incoming, id: string | number | undefined): void {
