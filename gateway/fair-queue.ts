@@ -24,13 +24,19 @@ interface Lane<T> {
   waiting: T[]
   /** Reserved: waiting here, or taken and not released. */
   bytes: number
+  /** Stands in line, because something waits. */
+  isInLine: boolean
 }
 
+/** Lanes of calls that have nothing reserved are kept for their next message, and looked for when there are so many more. */
+const SWEEP_EVERY = 1024
+
 export class FairQueue<T extends Queued> {
-  /** Of all calls with something reserved. */
+  /** Of all calls with something reserved, and some without. */
   readonly #lanes = new Map<string, Lane<T>>()
+  #sweepAt = SWEEP_EVERY
   /** Lanes with something waiting; the next to be served comes first. */
-  readonly #turns = new Set<Lane<T>>()
+  #line: Lane<T>[] = []
   #waiting = 0
   #reserved = 0
   #bytes = 0
@@ -48,7 +54,7 @@ export class FairQueue<T extends Queued> {
     if (own > CALL_MAX_BYTES || total > MAX.bytes || this.#reserved >= MAX.messages) return false
     const isCrowded = total > CROWDED.bytes || this.#reserved >= CROWDED.messages
     if (isCrowded && own > LITTLE_BYTES) return false
-    if (lane === undefined) this.#lanes.set(callId, { waiting: [], bytes })
+    if (lane === undefined) this.#open(callId, bytes)
     else lane.bytes = own
     this.#bytes = total
     this.#reserved += 1
@@ -62,14 +68,21 @@ export class FairQueue<T extends Queued> {
     lane.bytes -= bytes
     this.#bytes -= bytes
     this.#reserved -= 1
-    if (lane.bytes <= 0) this.#lanes.delete(callId)
+  }
+
+  #open(callId: string, bytes: number): void {
+    if (this.#lanes.size >= this.#sweepAt) {
+      for (const [id, lane] of this.#lanes) if (lane.bytes === 0) this.#lanes.delete(id)
+      this.#sweepAt = this.#lanes.size + SWEEP_EVERY
+    }
+    this.#lanes.set(callId, { waiting: [], bytes, isInLine: false })
   }
 
   /** Adds a message whose room is reserved, behind those of its call. */
   push(item: T): void {
     const lane = this.#laneOf(item)
     lane.waiting.push(item)
-    this.#turns.add(lane)
+    this.#standInLine(lane)
     this.#waiting += 1
   }
 
@@ -78,7 +91,7 @@ export class FairQueue<T extends Queued> {
     for (const item of items.toReversed()) {
       const lane = this.#laneOf(item)
       lane.waiting.unshift(item)
-      this.#turns.add(lane)
+      this.#standInLine(lane)
     }
     this.#waiting += items.length
   }
@@ -87,23 +100,29 @@ export class FairQueue<T extends Queued> {
   take(most: number, mostBytes: number): T[] {
     const taken: T[] = []
     let bytes = 0
-    for (const lane of this.#turns) {
-      // Served last the next time, where something is left.
-      this.#turns.delete(lane)
-      const end = bytes + TURN_BYTES
+    const line = this.#line
+    let served = 0
+    while (served < line.length && taken.length < most && (bytes < mostBytes || served === 0)) {
+      const lane = line[served] as Lane<T>
+      served += 1
+      const { waiting } = lane
+      const end = Math.min(bytes + TURN_BYTES, mostBytes)
       let count = 0
-      while (count < lane.waiting.length && taken.length < most && bytes < Math.min(end, mostBytes)) {
-        const item = lane.waiting[count] as T
+      do {
+        const item = waiting[count] as T
         taken.push(item)
         bytes += item.bytes
         count += 1
+      } while (count < waiting.length && taken.length < most && bytes < end)
+      if (count === waiting.length) {
+        lane.waiting = []
+        lane.isInLine = false
+      } else {
+        waiting.splice(0, count)
+        line.push(lane)
       }
-      if (count < lane.waiting.length) {
-        lane.waiting.splice(0, count)
-        this.#turns.add(lane)
-      } else lane.waiting = []
-      if (taken.length >= most || bytes >= mostBytes) break
     }
+    this.#line = served === line.length ? [] : line.slice(served)
     this.#waiting -= taken.length
     return taken
   }
@@ -111,19 +130,26 @@ export class FairQueue<T extends Queued> {
   /** Takes out what `isWanted` says, in the order of each call. */
   extract(isWanted: (item: T) => boolean): T[] {
     const extracted: T[] = []
-    for (const lane of this.#turns) {
+    for (const lane of this.#line) {
       const kept: T[] = []
       for (const item of lane.waiting) (isWanted(item) ? extracted : kept).push(item)
       lane.waiting = kept
-      if (kept.length === 0) this.#turns.delete(lane)
+      lane.isInLine = kept.length > 0
     }
+    this.#line = this.#line.filter(({ isInLine }) => isInLine)
     this.#waiting -= extracted.length
     return extracted
   }
 
   /** Everything that waits, in the order of each call. */
   *[Symbol.iterator](): Iterator<T> {
-    for (const lane of this.#turns) yield* lane.waiting
+    for (const lane of this.#line) yield* lane.waiting
+  }
+
+  #standInLine(lane: Lane<T>): void {
+    if (lane.isInLine) return
+    lane.isInLine = true
+    this.#line.push(lane)
   }
 
   #laneOf({ callId }: T): Lane<T> {
