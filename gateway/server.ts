@@ -20,6 +20,7 @@ import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
 import { Drain } from './drain.ts'
+import { FinishedCalls } from './finished-calls.ts'
 import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics, observeHandshakes } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
@@ -95,7 +96,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   )
   const iceRefresh = new IceRefresh(config.ice, metrics)
   const known = new KnownCalls({ registry, calls, store, log })
-  const control = new ControlEvents({ registry, known, store, quality, rings, calls, log })
+  const finished = new FinishedCalls(store)
+  const control = new ControlEvents({ registry, known, store, quality, rings, finished, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
     store,
