@@ -8,6 +8,7 @@ import type { CallChanged } from '../core/protocol/cluster-events.ts'
 import { isUuid } from '../core/protocol/ids.ts'
 import { type CallStatusMessage, CLOSE } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
+import type { FinishedCalls } from './finished-calls.ts'
 import type { KnownCalls } from './known-calls.ts'
 import { type LocalCall, statusMessage } from './local-call.ts'
 import type { Peer } from './peer.ts'
@@ -28,6 +29,7 @@ interface ControlDeps {
   store: RoomStore
   quality: Quality
   rings: Rings
+  finished: FinishedCalls
   calls: { find(callId: string): Promise<Call | undefined> }
   log: Logger
 }
@@ -45,6 +47,7 @@ export class ControlEvents {
     const { message } = event
     const { registry } = this.#deps
     registry.rememberStatus(message)
+    if (!isLive(message)) this.#deps.finished.note(message.call_id)
     for (const userId of [event.caller_id, event.callee_id])
       for (const channel of registry.channelsOf(userId)) tell(channel, message)
     const call = registry.calls.get(message.call_id)

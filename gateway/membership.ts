@@ -1,6 +1,7 @@
 /** Joins and leaves: seats in the room's roster, and who is told of them. */
+import { randomUUID } from 'node:crypto'
 import type { Logger } from '../core/platform/logger.ts'
-import { AppError } from '../core/protocol/errors.ts'
+import { AppError, errorBody } from '../core/protocol/errors.ts'
 import type { InboxItem } from '../core/rooms/inbox.ts'
 import { formatSeq, parseSeq, type Side } from '../core/rooms/room.ts'
 import type { Joined, RoomStore, Seat } from '../core/rooms/room-store.ts'
@@ -14,6 +15,8 @@ import type { Witness } from './witness.ts'
 /** Pauses before a seat is given up again after Redis did not take it: from the first to the longest, doubling. */
 const LEAVE_AGAIN_MS = 250
 const LEAVE_AGAIN_MAX_MS = 2000
+
+const DROPPED = 'Earlier messages of this call were dropped before this join: negotiate anew'
 
 /** `untaken`: nobody was told of the seat, if there is one at all. */
 type Leaving = 'clean' | 'lost' | 'untaken'
@@ -61,21 +64,24 @@ export class Membership {
       throw new AppError('SERVICE_UNAVAILABLE', 'The room cannot be reached', { cause: error })
     }
     this.#deps.metrics.joins.inc({ mode, outcome: 'joined' })
-    if (asked !== undefined) peer.remember(asked)
+    // How far this log was delivered the peer knows by itself; the client's word is for logs that are gone.
+    if (asked !== undefined && asked.epoch !== joined.epoch) peer.remember(asked)
     this.#settle(call, peer, joined)
     if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
     this.#graces.delete(graceKey(call, peer.side))
     this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
-    this.#deps.witness.joined(call, peer, since === undefined ? undefined : joined.recovered)
+    const recovered = asked !== undefined && joined.recovered
+    this.#deps.witness.joined(call, peer, since === undefined ? undefined : recovered)
     if (joined.wasEmpty)
       this.#deps.store.setFacts(call.facts).catch(() => {
         // Only needed while Postgres is away, and written again with the next change of the call.
       })
     if (joined.first) this.#announce(call, 'user-joined', peer.side, peer)
     // Where something may be missing, no place is given before the client was told so: it would resume past the hole.
-    this.greet(call, peer, since === undefined || joined.recovered)
-    const { epoch, from, last, tail: entries, recovered } = joined
+    this.greet(call, peer, since === undefined || recovered)
+    if (since === undefined && !joined.recovered) this.#tellOfDropped(peer)
+    const { epoch, from, last, tail: entries } = joined
     if (since !== undefined) this.#deps.metrics.resumes.inc({ recovered: String(recovered) })
     this.#deps.delivery.replay(call, peer, {
       epoch,
@@ -84,6 +90,13 @@ export class Membership {
       entries,
       ...(since === undefined ? {} : { recovered }),
     })
+  }
+
+  /** `resumed` is for clients that asked for it by `since`; an error is what every client knows. */
+  #tellOfDropped(peer: Peer): void {
+    const error = new AppError('SIGNALING_ERROR', DROPPED, { details: { recovered: false } })
+    this.#deps.metrics.errors.inc({ code: error.code })
+    peer.send({ type: 'error', ...errorBody(error, randomUUID()) })
   }
 
   #settle(call: LocalCall, peer: Peer, joined: Joined): void {

@@ -115,7 +115,8 @@ export class PeerLifecycle {
     if (!peer.onPong() || peer.roomState !== 'joined') return
     const call = peer.callId === undefined ? undefined : this.#deps.registry.calls.get(peer.callId)
     if (call === undefined) return
-    this.#deps.store.confirm(seatOf(call, peer), peer.confirmed).catch(() => {
+    const confirmed = { epoch: peer.epoch, number: peer.confirmed }
+    this.#deps.store.confirm(seatOf(call, peer), confirmed).catch(() => {
       // Unconfirmed means delivered again to a client that rejoins without `since`: allowed, and confirmed by the next pong.
     })
   }

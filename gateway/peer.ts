@@ -6,6 +6,7 @@
 import type { Identity } from '../core/platform/token-claims.ts'
 import { type Ack, CLOSE, type ServerMessage } from '../core/protocol/signaling.ts'
 import type { Entry, Side } from '../core/rooms/room.ts'
+import type { PendingMessages } from './pending-messages.ts'
 import { ServedEarly } from './served-early.ts'
 
 /** What frames and carries the messages of one connection. */
@@ -93,7 +94,7 @@ export class Peer {
   /** The peer is about to be told that its place moved on. */
   owedPlace = false
   /** Client messages wait here while a join or a leave is under way: a client's messages keep their order. */
-  pending: Incoming[] | undefined
+  pending: PendingMessages | undefined
   /** ICE candidates that it has sent since it joined. */
   candidates = 0
   /** How the connection ended: on purpose, or lost. */

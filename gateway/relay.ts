@@ -1,6 +1,6 @@
 /**
  * Group commit of relayed messages: what is sent while a flush is under way, or within the spacing under load, goes to
- * Redis together. Nothing is acknowledged that the log has not numbered (docs/decisions, "the log is the room").
+ * Redis together, calls in turn where there is more than one flush can take. Nothing is acknowledged that the log has not numbered (docs/decisions, "the log is the room").
  *
  * While Redis does not answer, messages wait here, bounded in number, bytes and time, and their senders are given the
  * chance to hand them to peers on this very node at once: `direct` is called once for each, in order.
@@ -8,6 +8,7 @@
 import { AppError } from '../core/protocol/errors.ts'
 import type { RelayRequest, RelayResult } from '../core/rooms/relay-words.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
+import { FairQueue, type Queued } from './fair-queue.ts'
 import type { RelayMetrics } from './relay-metrics.ts'
 import type { RewriteFirst } from './rewrite-first.ts'
 
@@ -15,9 +16,8 @@ import type { RewriteFirst } from './rewrite-first.ts'
 const FLUSH_MAX = 256
 /** A flush of more messages than this says "under load": the next one waits for the spacing. */
 const LOADED_FLUSH = 4
-/** What may wait here, all calls together, before senders are told SERVICE_UNAVAILABLE at once. */
-const WAITING_MAX = 20_000
-const WAITING_MAX_BYTES = 32 * 1024 * 1024
+/** Bytes of one flush at most, or one message: what Redis copies while it serves nobody else, and a recipient's node reads. */
+const FLUSH_MAX_BYTES = 512 * 1024
 /** What a message costs beside its body. */
 const TICKET_BYTES = 1024
 /** A flush that takes longer than the contract's target for signaling ("Response Time Targets") is not waited for. */
@@ -33,7 +33,7 @@ export interface RelayTicket {
   done(outcome: RelayResult | AppError): void
 }
 
-interface Waiting {
+interface Waiting extends Queued {
   ticket: RelayTicket
   /** Those who sent the same id again meanwhile. */
   twins: RelayTicket[]
@@ -47,9 +47,8 @@ export class Relay {
   readonly #metrics: RelayMetrics
   readonly #spacingMs: number
   readonly #holdMs: number
-  #queue: Waiting[] = []
+  readonly #queue = new FairQueue<Waiting>()
   #inFlight: Waiting[] = []
-  #bytes = 0
   #scheduled = false
   #lastFlushAt = 0
   #lastFlushSize = 0
@@ -73,18 +72,19 @@ export class Relay {
   /** Queues a message behind those that wait. */
   submit(ticket: RelayTicket): void {
     const { request } = ticket
-    if (this.#queue.length >= WAITING_MAX || this.#bytes + costOf(ticket) > WAITING_MAX_BYTES) {
+    const { callId } = request
+    const bytes = costOf(ticket)
+    if (!this.#queue.reserve(callId, bytes)) {
       this.#metrics.failed()
       ticket.done(new AppError('SERVICE_UNAVAILABLE', 'The message cannot be kept right now'))
       return
     }
-    this.#bytes += costOf(ticket)
     const twin = this.#impatient?.get(idOf(request))
     if (twin !== undefined) {
       twin.twins.push(ticket)
       return
     }
-    const waiting = { ticket, twins: [], deadline: performance.now() + this.#holdMs, isDirect: false }
+    const waiting = { callId, bytes, ticket, twins: [], deadline: performance.now() + this.#holdMs, isDirect: false }
     this.#queue.push(waiting)
     if (this.#impatient !== undefined) this.#goDirect(waiting)
     this.#schedule()
@@ -92,7 +92,7 @@ export class Relay {
 
   /** Messages that wait for their place in the log. */
   get waiting(): number {
-    return this.#queue.length + this.#inFlight.length
+    return this.#queue.size + this.#inFlight.length
   }
 
   /** Whether so much goes through this node that what is in no hurry should wait for company. */
@@ -101,7 +101,7 @@ export class Relay {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight.length > 0 || this.#queue.length === 0) return
+    if (this.#scheduled || this.#inFlight.length > 0 || this.#queue.size === 0) return
     this.#scheduled = true
     const wait = this.#lastFlushAt + this.#spacingMs - performance.now()
     if (this.isLoaded && wait > 0) setTimeout(() => this.#flush(), wait)
@@ -110,7 +110,7 @@ export class Relay {
 
   async #flush(): Promise<void> {
     this.#scheduled = false
-    const batch = this.#queue.splice(0, FLUSH_MAX)
+    const batch = this.#queue.take(FLUSH_MAX, FLUSH_MAX_BYTES)
     this.#inFlight = batch
     this.#lastFlushAt = performance.now()
     this.#lastFlushSize = batch.length
@@ -121,7 +121,7 @@ export class Relay {
     if (results === undefined) {
       this.#metrics.flushFailures.inc()
       for (const { ticket } of batch) ticket.request.mayBeSeen = true
-      this.#queue = [...batch, ...this.#queue]
+      this.#queue.putBack(batch)
       this.#loseTouch()
       this.#expire()
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
@@ -170,10 +170,7 @@ export class Relay {
   /** Fails what waited too long. */
   #expire(): void {
     const now = performance.now()
-    const expired = this.#queue.filter(({ deadline }) => deadline <= now)
-    if (expired.length === 0) return
-    this.#queue = this.#queue.filter(({ deadline }) => deadline > now)
-    for (const waiting of expired) {
+    for (const waiting of this.#queue.extract(({ deadline }) => deadline <= now)) {
       this.#impatient?.delete(idOf(waiting.ticket.request))
       this.#metrics.failed()
       this.#settle(waiting, new AppError('SERVICE_UNAVAILABLE', 'The message could not be kept in time'))
@@ -182,7 +179,7 @@ export class Relay {
 
   #settle({ ticket, twins }: Waiting, outcome: RelayResult | AppError): void {
     for (const settled of [ticket, ...twins]) {
-      this.#bytes -= costOf(settled)
+      this.#queue.release(settled.request.callId, costOf(settled))
       settled.done(outcome)
     }
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { originOf, packBody, rewrittenBody, unpackBody } from './relayed-body.ts'
+import { originOf, packBody, relayedJson, rewrittenBody, unpackBody } from './relayed-body.ts'
 
 describe('relayed body', () => {
   it('comes out as it went in, with seq as its last member', () => {
@@ -11,10 +11,30 @@ describe('relayed body', () => {
     expect(JSON.parse(unpacked.json)).to.deep.equal({ ...JSON.parse(json), seq: '1700000000000-7' })
   })
 
-  it("never lets a sender's own seq win", () => {
-    const unpacked = unpackBody(packBody('candidate', '{"seq":"forged","candidate":""} \n'), '5', 1)
+  it("leaves out a sender's own seq, wherever it stands and however it is written", () => {
+    for (const text of [
+      '{"seq":"forged","candidate":""} \n',
+      '{"candidate":"","\\u0073eq":{"seq":1}}',
+      '{"candidate":"","seq":null}',
+    ]) {
+      const body = packBody('candidate', relayedJson(JSON.parse(text), text))
 
-    expect(JSON.parse(unpacked.json).seq).to.equal('5-1')
+      expect(unpackBody(body, '5', 1).json).to.equal('{"candidate":"","seq":"5-1"}')
+    }
+  })
+
+  it('takes the text of a message without a seq as it is', () => {
+    const text = '{ "candidate" : "\\u0041", "__proto__": 1.0 }'
+
+    expect(relayedJson(JSON.parse(text), text)).to.equal(text)
+  })
+
+  it('refuses a message with a seq that is nested too deep to be written again', () => {
+    const text = `{"seq":1,"x":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
+
+    expect(() => relayedJson(JSON.parse(text), text))
+      .to.throw('seq')
+      .with.property('code', 'INVALID_REQUEST')
   })
 
   it('keeps the place that a rewritten message had', () => {

@@ -2,6 +2,8 @@
  * The text that travels through the log: one tag for the event's name, then the client's JSON as it came.
  * A recipient of the other transport is served by slicing, never by parsing again.
  */
+import { AppError } from '../core/protocol/errors.ts'
+import type { RelayedMessage } from '../core/protocol/signaling.ts'
 import { type Entry, formatSeq, parseSeq } from '../core/rooms/room.ts'
 
 const TAGS = { offer: 'o', answer: 'a', candidate: 'c', error: 'x' } as const
@@ -13,6 +15,21 @@ const TYPES = new Map<string, RelayedType>(
 
 /** Stands in front of a body that is written again; no event's tag. */
 const REWRITTEN = 'R'
+
+/**
+ * The JSON of a client's message as it is relayed: its text, unless it has a `seq` of its own. The server's stands beside
+ * it then, and a reader that takes the first of two names would resume from a place that the sender made up.
+ * @throws INVALID_REQUEST for such a message that is nested too deep to be written again
+ */
+export function relayedJson(message: RelayedMessage & { seq?: unknown }, text: string): string {
+  if (message.seq === undefined) return text
+  const { seq: _, ...rest } = message
+  try {
+    return JSON.stringify(rest)
+  } catch (error) {
+    throw new AppError('INVALID_REQUEST', 'seq is set by the server', { cause: error, details: { field: 'seq' } })
+  }
+}
 
 export function packBody(type: RelayedType, json: string): string {
   return TAGS[type] + json
@@ -28,7 +45,7 @@ export function originOf(body: string): { epoch: string; number: number } | unde
   return body.startsWith(REWRITTEN) ? parseSeq(body.slice(1, body.indexOf('|'))) : undefined
 }
 
-/** The event's name and the JSON with `seq` as its last member, so that a `seq` of the sender's own never wins. */
+/** The event's name and the JSON with `seq` as its last member; the sender's own was taken out ({@link relayedJson}). */
 export function unpackBody(body: string, epoch: string, number: number): { type: RelayedType; json: string } {
   const start = body.startsWith(REWRITTEN) ? body.indexOf('|') + 1 : 0
   const end = body.lastIndexOf('}')

@@ -17,10 +17,12 @@ import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
 import { ConnectionReports } from '../core/rooms/connection-reports.ts'
 import { RoomStore } from '../core/rooms/room-store.ts'
+import { ByteBudgets } from './byte-budgets.ts'
 import { ChannelMessages } from './channel-messages.ts'
 import { ControlEvents } from './control-events.ts'
 import { Delivery } from './delivery.ts'
 import { Drain } from './drain.ts'
+import { FinishedCalls } from './finished-calls.ts'
 import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics, observeHandshakes } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
@@ -96,7 +98,8 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   )
   const iceRefresh = new IceRefresh(config.ice, metrics)
   const known = new KnownCalls({ registry, calls, store, log })
-  const control = new ControlEvents({ registry, known, store, quality, rings, calls, log })
+  const finished = new FinishedCalls(store)
+  const control = new ControlEvents({ registry, known, store, quality, rings, finished, calls, log })
   const node: NodePresence = new NodePresence({
     nodeId,
     store,
@@ -127,14 +130,16 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   })
   const reports = { quality, iceRefresh, witness }
   const rooms = { registry, membership, relay, recent, delivery }
-  const signaling = new Signaling({ ...rooms, channel, metrics, onForgotten, ...reports })
+  const limits = config.signaling
+  const budgets = new ByteBudgets(limits)
+  const signaling = new Signaling({ ...rooms, channel, metrics, budgets, limits, onForgotten, ...reports })
   const handshakes = new Handshakes({
     nodeId,
     tokens: createTokenVerifier(config.tokens),
     tickets: new SocketTickets(platform.groupRedis.of(config.groups.first.name), config.redis.keyPrefix),
     calls: known,
     connections,
-    limits: config.signaling,
+    limits,
     corsOrigins: config.http.corsOrigins,
     groups: config.groups,
     draining: () => drain.started,
@@ -151,7 +156,6 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   answerUnreadable(http)
   http.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = trackSockets(http)
-  const limits = config.signaling
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))
   io.on('call-changed', (event) => control.onChanged(event))

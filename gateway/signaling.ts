@@ -14,7 +14,9 @@ import {
 } from '../core/protocol/signaling.ts'
 import type { RelayRequest } from '../core/rooms/relay-words.ts'
 import { formatSeq } from '../core/rooms/room.ts'
+import type { ByteBudgets } from './byte-budgets.ts'
 import type { ChannelMessages } from './channel-messages.ts'
+import { dedupeIdOf } from './dedupe-id.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
 import type { IceRefresh } from './ice-refresh.ts'
@@ -22,15 +24,15 @@ import type { LocalCall } from './local-call.ts'
 import type { Membership } from './membership.ts'
 import type { Incoming, Peer } from './peer.ts'
 import type { PeerRegistry } from './peer-registry.ts'
+import { PendingMessages } from './pending-messages.ts'
 import type { Quality } from './quality.ts'
 import type { RecentMessages } from './recent-messages.ts'
 import type { Relay } from './relay.ts'
-import { packBody } from './relayed-body.ts'
+import { packBody, relayedJson } from './relayed-body.ts'
 import { Submission } from './submission.ts'
 import type { Witness } from './witness.ts'
 
-/** Messages of a peer that wait for its join at most: a browser's candidates are a tenth of it. */
-const PENDING_MAX = 128
+const TOO_MANY_BYTES = 'The connections of this user send too many bytes'
 
 export interface SignalingDeps {
   registry: PeerRegistry
@@ -43,6 +45,8 @@ export interface SignalingDeps {
   iceRefresh: IceRefresh
   witness: Witness
   metrics: GatewayMetrics
+  budgets: ByteBudgets
+  limits: { floodBurst: number }
   /** The roster turned out not to know this node's peers of a call. */
   onForgotten(call: LocalCall): void
 }
@@ -58,9 +62,15 @@ export class Signaling {
   /** Takes a message of a peer. Messages that come while the peer's join or leave runs wait for it, in order. */
   receive(peer: Peer, incoming: Incoming): void {
     if (peer.closed) return
+    if (!this.#deps.budgets.admit(peer.userId, incoming.text().length, performance.now()))
+      return this.refuse(peer, new AppError('RATE_LIMITED', TOO_MANY_BYTES), incoming, CLOSE.POLICY)
+    this.#take(peer, incoming)
+  }
+
+  #take(peer: Peer, incoming: Incoming): void {
     if (peer.pending !== undefined) {
-      if (peer.pending.length < PENDING_MAX) peer.pending.push(incoming)
-      else this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
+      if (!peer.pending.add(incoming))
+        this.refuse(peer, new AppError('SERVICE_UNAVAILABLE', 'Too many messages before the join'), incoming)
       return
     }
     try {
@@ -71,7 +81,7 @@ export class Signaling {
   }
 
   #handle(peer: Peer, incoming: Incoming): void {
-    const message = parseClientMessage(incoming.value)
+    const message = parseClientMessage(incoming.value, incoming.text())
     if (isFault(message)) {
       const details = message.field === undefined ? undefined : { field: message.field }
       throw new AppError('INVALID_REQUEST', message.message, { details })
@@ -111,7 +121,7 @@ export class Signaling {
     incoming: Incoming | undefined,
     then: () => void,
   ): Promise<void> {
-    const pending: Incoming[] = []
+    const pending = new PendingMessages(this.#deps.limits.floodBurst)
     peer.pending = pending
     try {
       await this.#deps.membership.join(call, peer, since)
@@ -122,7 +132,7 @@ export class Signaling {
     peer.pending = undefined
     // The connection may have closed meanwhile: its place is then given up as it would have been.
     if (peer.closed) this.#deps.membership.leave(call, peer, peer.closedCleanly ? 'clean' : 'lost')
-    for (const waiting of pending) this.receive(peer, waiting)
+    for (const waiting of pending) if (!peer.closed) this.#take(peer, waiting)
   }
 
   #leave(peer: Peer, call: LocalCall, incoming: Incoming, id: string | number | undefined): void {
@@ -148,7 +158,7 @@ export class Signaling {
 
   #relay(peer: Peer, call: LocalCall, incoming: Incoming, message: RelayedMessage): void {
     this.#deps.witness.sent(call, peer, message.type)
-    this.#submit(peer, call, { type: message.type, json: incoming.text() }, message.id, incoming)
+    this.#submit(peer, call, { type: message.type, json: relayedJson(message, incoming.text()) }, message.id, incoming)
   }
 
   #submit(
@@ -164,7 +174,7 @@ export class Signaling {
       from: peer.side,
       sender: peer.connectionId,
       mayBeSeen: isRepeated,
-      dedupeId: this.#dedupeId(peer, id),
+      dedupeId: id === undefined ? this.#internalId(peer) : dedupeIdOf(peer.device, id),
       body: packBody(relayed.type, relayed.json),
     }
     // What may have been numbered before must not be handed over as if it were new; only the log knows.
@@ -172,16 +182,10 @@ export class Signaling {
     this.#deps.relay.submit(new Submission(this.#deps, this, { peer, call, request, isNew, id, incoming }))
   }
 
-  /**
-   * An id is its device's own where the device is known, so that two devices may both count from 1. Messages without
-   * one get one here: a flush whose reply was lost is sent again and must not be numbered twice.
-   */
-  #dedupeId(peer: Peer, id: string | number | undefined): string {
-    if (id === undefined) {
-      this.#internalIds += 1
-      return `*${peer.connectionId}:${this.#internalIds}`
-    }
-    return `${peer.device}\n${typeof id === 'number' ? '#' : ''}${id}`
+  /** A flush whose reply was lost is sent again and must not be numbered twice, so a message without an id gets one. */
+  #internalId(peer: Peer): string {
+    this.#internalIds += 1
+    return `*${peer.connectionId}:${this.#internalIds}`
   }
 
   #acknowledge(peer: Peer, incoming: Incoming, id: string | number | undefined, seq: string): void {
@@ -205,13 +209,18 @@ export class Signaling {
   }
 }
 
-/** The ids must be this connection's own: a client may never speak for another, nor into another call. */
+/**
+ * The ids must be this connection's own: a client may never speak for another, nor into another call. Which field names the
+ * sender depends on the type: other fields, whatever their names, are the client's own business.
+ */
 function checkIds(peer: Peer, call: LocalCall, message: ClientMessage): void {
-  const sender = 'from' in message ? message.from : message.user_id
   if (!isSameId(message.call_id, call.id))
     throw new AppError('FORBIDDEN', 'call_id is not the call of this connection', { details: { field: 'call_id' } })
-  if (!isSameId(sender, peer.userId))
-    throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', {
-      details: { field: 'from' in message ? 'from' : 'user_id' },
-    })
+  const field = isRelayed(message) ? 'from' : 'user_id'
+  if (!isSameId(isRelayed(message) ? message.from : message.user_id, peer.userId))
+    throw new AppError('FORBIDDEN', 'The sender is not the user of this connection', { details: { field } })
+}
+
+function isRelayed(message: ClientMessage): message is RelayedMessage {
+  return message.type === 'candidate' || message.type === 'offer' || message.type === 'answer'
 }

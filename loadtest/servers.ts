@@ -13,13 +13,15 @@ const STOP_DEADLINE_MS = 5_000
 const here = import.meta.dirname
 
 /**
- * The flood gate stays on, but lets through what the saturation test sends: more on one connection than any browser.
+ * The flood limits stay on, but let through what the saturation test sends: more on one connection than any browser.
  * Everything else is the product's default.
  */
 const PRODUCT_ENV = {
   STUN_URLS: 'none',
   FLOOD_MESSAGES_PER_SECOND: '1000000',
   FLOOD_BURST: '1000000',
+  FLOOD_BYTES_PER_SECOND: '1000000000',
+  FLOOD_BURST_BYTES: '1000000000',
   NODE_ENV: 'production',
 }
 /** Lets a signal collect garbage before memory is read; ours and rivals' alike. */

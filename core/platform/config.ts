@@ -79,6 +79,9 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       reconnectGraceMs: e.RECONNECT_GRACE_SECONDS * 1000,
       floodPerSecond: e.FLOOD_MESSAGES_PER_SECOND,
       floodBurst: e.FLOOD_BURST,
+      /** Of all connections of a user to one gateway. */
+      floodBytesPerSecond: e.FLOOD_BYTES_PER_SECOND,
+      floodBurstBytes: e.FLOOD_BURST_BYTES,
       callConnectionsPerUser: e.CALL_CONNECTIONS_PER_USER,
       userChannelsPerUser: e.USER_CHANNELS_PER_USER,
       pingIntervalMs: e.PING_INTERVAL_SECONDS * 1000,

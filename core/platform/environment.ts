@@ -129,6 +129,9 @@ export const VARIABLES = {
   CORS_ORIGINS: origins(['*']),
   FLOOD_MESSAGES_PER_SECOND: whole(100, 'messages a second'),
   FLOOD_BURST: whole(400, 'messages'),
+  FLOOD_BYTES_PER_SECOND: whole(262_144, 'bytes a second'),
+  // One message of the largest size must fit.
+  FLOOD_BURST_BYTES: whole(4_194_304, 'bytes', 65_536),
   CALL_CONNECTIONS_PER_USER: whole(5, 'connections', 1, 1000),
   USER_CHANNELS_PER_USER: whole(5, 'connections', 1, 1000),
   PING_INTERVAL_SECONDS: seconds(10),

@@ -16,8 +16,10 @@
  *     roster:<call>       hash   connection -> <side>|<node>; 5 min, refreshed by the node
  *     log:<call>          list   <side>|<number>|<previous>|<side of sender><dedupe id>|<body>; 2 min after the last
  *                                message
+ *     sdp:<call>          hash   <side>o, <side>a -> the last offer and answer to a side that left the log, as it was there;
+ *                                as long as the log
  *     ids:<call>, ids0    hash   <side><dedupe id> -> number, of messages that left the log, or of all (ix); two generations
- *     cursor:<call>       hash   <side>d:<device> or <side>c:<connection> -> confirmed number
+ *     cursor:<call>       hash   <side>d:<device> or <side>c:<connection> -> confirmed number; at most 16 of a side
  *     graces              zset   <call>|<side> -> when user-left is due, ms
  *     conns:<user>        hash   connection -> <kind>|<node>|<call>|<device>; 5 min, refreshed by the node
  *     ticket:<hash>       string JSON, who a socket ticket speaks for (core/platform/socket-tickets.ts); 30 s, read once
@@ -32,6 +34,8 @@ export const roomKeys = (prefix: string) => ({
   room: (callId: string) => `${prefix}room:${callId}`,
   roster: (callId: string) => `${prefix}roster:${callId}`,
   cursor: (callId: string) => `${prefix}cursor:${callId}`,
+  /** What was said in a call, and up to where it was confirmed; dropped when the call is over. */
+  messages: (callId: string) => ['log', 'sdp', 'ids', 'ids0', 'cursor'].map((kind) => `${prefix}${kind}:${callId}`),
   ids: (callId: string) => `${prefix}ids:${callId}`,
   connections: (userId: string) => `${prefix}conns:${userId}`,
 })

@@ -10,7 +10,7 @@ const join = { type: 'join-room', call_id: CALL, user_id: ALICE }
 const report = { type: 'connection-state', call_id: CALL, user_id: ALICE, state: 'connected' }
 
 function fieldAtFault(message: unknown): string | undefined {
-  const parsed = parseClientMessage(message)
+  const parsed = parseClientMessage(message, JSON.stringify(message))
   return isFault(parsed) ? (parsed.field ?? '(message)') : undefined
 }
 
@@ -28,6 +28,9 @@ describe('parseClientMessage', () => {
     { ...report, stats: { rtt: 0.1 } },
     { ...offer, id: 'x' },
     { ...offer, id: 0 },
+    { ...offer, id: -1.5 },
+    { ...offer, id: Number.MAX_SAFE_INTEGER },
+    { ...offer, id: '😀' },
     { ...offer, anything: { else: true } },
     { ...offer, call_id: CALL.toUpperCase() },
   ])
@@ -57,6 +60,10 @@ describe('parseClientMessage', () => {
     [{ ...offer, id: 'x'.repeat(129) }, 'id'],
     [{ ...offer, id: null }, 'id'],
     [{ ...offer, id: {} }, 'id'],
+    [{ ...offer, id: 2 ** 53 }, 'id'],
+    [{ ...offer, id: -(2 ** 53) }, 'id'],
+    [{ ...offer, id: 'x\ud800' }, 'id'],
+    [{ ...offer, id: '\udfff\ud800' }, 'id'],
   ] as const)
     it(`refuses ${JSON.stringify(message).slice(0, 90)} for its ${field}`, () =>
       expect(fieldAtFault(message)).to.equal(field))

@@ -3,10 +3,13 @@
  * What the ids mean, and whether the call is over, is checked by the gateway. SDP and candidates are never looked into.
  */
 import { isUuid } from './ids.ts'
+import { hasRepeatedNames } from './repeated-names.ts'
 import type { ClientMessage } from './signaling.ts'
 
 /** A message `id` is kept in Redis for the life of the log: it must be small. */
 const MAX_ID_LENGTH = 128
+
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 const STATES = new Set(['connecting', 'connected', 'disconnected', 'failed'])
 
@@ -16,12 +19,17 @@ export interface ShapeFault {
   field?: string
 }
 
-/** The message as its type, or what is wrong with it. The object itself is returned, nothing is copied. */
-export function parseClientMessage(value: unknown): ClientMessage | ShapeFault {
+/**
+ * The message as its type, or what is wrong with it. The object itself is returned, nothing is copied.
+ * `text` is the JSON that `value` was parsed from; it is searched for repeated names, not parsed again.
+ */
+export function parseClientMessage(value: unknown, text: string): ClientMessage | ShapeFault {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { message: 'A message must be a JSON object' }
   const message = value as Record<string, unknown>
   const fault = commonFault(message) ?? faultOf(message)
+  if (fault === undefined && hasRepeatedNames(text, value))
+    return { message: 'A message must give each name of an object once' }
   return fault ?? (value as ClientMessage)
 }
 
@@ -33,13 +41,18 @@ function commonFault(message: Record<string, unknown>): ShapeFault | undefined {
   if (typeof message.type !== 'string') return wrong('type', 'must be a string')
   const { id } = message
   if (id !== undefined && !isMessageId(id))
-    return wrong('id', `must be a finite number or a string of 1 to ${MAX_ID_LENGTH} characters`)
+    return wrong('id', `must be a number within ±(2^53 - 1) or a string of 1 to ${MAX_ID_LENGTH} Unicode characters`)
   return undefined
 }
 
-/** True for what may stand as a message's `id`, and so as the `ref` of the error that answers it. */
+/**
+ * True for what may stand as a message's `id`, and so as the `ref` of the error that answers it. Ids that could be taken
+ * for another one on their way are none: a surrogate without its other half has no UTF-8 (RFC 3629 section 3), and
+ * whole numbers beyond 2^53 - 1 are rounded (RFC 8259 section 6).
+ */
 export function isMessageId(id: unknown): id is string | number {
-  return typeof id === 'string' ? id.length > 0 && id.length <= MAX_ID_LENGTH : Number.isFinite(id)
+  if (typeof id === 'string') return id.length > 0 && id.length <= MAX_ID_LENGTH && !LONE_SURROGATE.test(id)
+  return typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER
 }
 
 function faultOf(message: Record<string, unknown>): ShapeFault | undefined {

@@ -9,7 +9,15 @@ const OWN_REASONS =
   /^(NOSCRIPT|LOADING|READONLY|OOM|BUSY|MASTERDOWN|NOAUTH|NOPERM|MISCONF|NOREPLICAS|CLUSTERDOWN|UNKILLABLE|TRYAGAIN)/
 
 const SHARED_KEYS = { nodes: 'zset', graces: 'zset', inboxes: 'hash', history: 'hash' } as const
-const CALL_KEYS = { room: 'hash', roster: 'hash', log: 'list', ids: 'hash', ids0: 'hash', cursor: 'hash' } as const
+const CALL_KEYS = {
+  room: 'hash',
+  roster: 'hash',
+  log: 'list',
+  sdp: 'hash',
+  ids: 'hash',
+  ids0: 'hash',
+  cursor: 'hash',
+} as const
 
 /** True where a script failed on what it found in the keys. */
 export function isSpoilt(error: unknown): boolean {

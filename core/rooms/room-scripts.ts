@@ -6,7 +6,7 @@ import { deleteRoom, deleteWrongTypes, isSpoilt } from './room-repair.ts'
 /** Longest wait for a script's reply before the room counts as out of reach. */
 export const REPLY_TIMEOUT_MS = 2000
 
-type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat'
+type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat' | 'confirm'
 
 export class RoomScripts {
   readonly #redis: GuardedRedis
@@ -17,6 +17,7 @@ export class RoomScripts {
     leave: new RedisScript('leave'),
     tail: new RedisScript('tail'),
     beat: new RedisScript('beat'),
+    confirm: new RedisScript('confirm'),
   }
 
   constructor(redis: GuardedRedis, prefix: string) {

@@ -32,6 +32,7 @@ export interface Joined {
   from: number
   /** The last number for this side; everything up to it is in `tail`, delivered before, or forgotten. */
   last: number
+  /** With `since` and `restore`: nothing after it is missing. Without: nothing that waited was dropped. */
   recovered: boolean
   first: boolean
   version: number
@@ -183,7 +184,9 @@ export class RoomStore {
 
   /** Keeps what the room should say of its call. */
   async setFacts(facts: RoomFacts): Promise<void> {
-    await this.#redis.hset(this.keys.room(facts.status.call_id), 'facts', JSON.stringify(facts))
+    const room = this.keys.room(facts.status.call_id)
+    // There may be no room yet, or none any more: what is written must not stay for ever.
+    await this.#redis.pipeline().hset(room, 'facts', JSON.stringify(facts)).pexpire(room, ROOM_TTL_MS).exec()
   }
 
   /** What the room says of its call; undefined where there is no room. */
@@ -193,9 +196,14 @@ export class RoomStore {
   }
 
   /** Keeps what a peer confirmed by a pong, so that a naive rejoin anywhere starts after it. */
-  async confirm(seat: Seat, number: number): Promise<void> {
-    const field = seat.device === '' ? `${seat.side}c:${seat.connectionId}` : `${seat.side}d:${seat.device}`
-    await this.#redis.hset(this.keys.cursor(seat.callId), field, number)
+  async confirm(seat: Seat, { epoch, number }: { epoch: string; number: number }): Promise<void> {
+    const { callId, side, connectionId, device } = seat
+    await this.#scripts.run('confirm', [callId], [callId, side, connectionId, device, epoch, number])
+  }
+
+  /** Drops what was said in calls that are over. Who comes back finds the call's facts, for as long as a room lives. */
+  async dropMessages(callIds: readonly string[]): Promise<void> {
+    if (callIds.length > 0) await this.#redis.unlink(callIds.flatMap((callId) => this.keys.messages(callId)))
   }
 
   /** Up to where the log of each room holds what was numbered, by epoch; a call without a room is absent. */

@@ -5,7 +5,16 @@
 import { Decoder, Encoder, PacketType, protocol } from 'socket.io-parser'
 
 /** The client's own events (core/protocol/signaling.ts); any other takes the library's way alone. */
-const EVENTS = new Set(['offer', 'answer', 'candidate', 'connection-state', 'join-room', 'leave-room'])
+const EVENTS = new Set([
+  'offer',
+  'answer',
+  'candidate',
+  'connection-state',
+  'join-room',
+  'leave-room',
+  'ice-servers',
+  'ringing',
+])
 /** More digits are no acknowledgement id that we count on. */
 const ID_DIGITS_MAX = 15
 const BINARY = [PacketType.BINARY_EVENT, PacketType.BINARY_ACK].map(String)

@@ -105,7 +105,14 @@ describe('a frozen Redis under pressure', () => {
 
   before(async function () {
     this.timeout(60_000)
-    cluster = await privateCluster({ env: { FLOOD_MESSAGES_PER_SECOND: '100000', FLOOD_BURST: '100000' } })
+    cluster = await privateCluster({
+      env: {
+        FLOOD_MESSAGES_PER_SECOND: '100000',
+        FLOOD_BURST: '100000',
+        FLOOD_BYTES_PER_SECOND: '100000000',
+        FLOOD_BURST_BYTES: '100000000',
+      },
+    })
   })
   after(async () => {
     for (const timer of timers) clearInterval(timer)
@@ -187,8 +194,8 @@ describe('a frozen Redis under pressure', () => {
 
     await cluster.kill('redis', 'SIGSTOP')
     try {
-      // 36 MiB, where 32 may wait.
-      for (let count = 0; count < 600; count++) await caller.send(again)
+      // 12 MiB, where 6 of a call may wait.
+      for (let count = 0; count < 200; count++) await caller.send(again)
       const { error } = await caller.next('error', 5000)
       expect(error).to.include({ code: 'SERVICE_UNAVAILABLE' })
     } finally {
@@ -201,18 +208,22 @@ describe('a frozen Redis under pressure', () => {
   it('refuses at once what does not fit in front of a join', async () => {
     const call = await newCall(cluster)
     const peer = await call.caller.connect('raw', { at: 0 })
+    let taken = 0
 
     await cluster.kill('redis', 'SIGSTOP')
     try {
       await peer.send({ type: 'join-room', call_id: call.id, user_id: call.caller.id })
-      for (let count = 0; count < 200; count++) await peer.send({ ...peer.offerMessage('x'), id: count })
-      const refused = await peer.next('error', 1000)
-      expect(refused).to.include({ ref: 128 })
+      // 6 MiB, where 4 may wait.
+      const sdp = 'x'.repeat(60 * 1024)
+      for (let count = 0; count < 100; count++) await peer.send({ ...peer.offerMessage(sdp), id: count })
+      const refused = await peer.next('error', 5000)
       expect(refused.error).to.include({ code: 'SERVICE_UNAVAILABLE' })
+      taken = Number(refused.ref)
+      expect(taken).to.be.within(60, 70)
     } finally {
       await cluster.kill('redis', 'SIGCONT')
     }
 
-    for (let count = 0; count < 128; count++) expect((await peer.next('ack')).id).to.equal(count)
+    for (let count = 0; count < taken; count++) expect((await peer.next('ack')).id).to.equal(count)
   }).timeout(30_000)
 })

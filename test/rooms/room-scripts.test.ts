@@ -193,7 +193,105 @@ describe('room scripts', () => {
     expect(kept).to.be.within(225, 256)
     expect([behind.recovered, behind.tail.length]).to.deep.equal([false, kept])
     expect([edge.recovered, edge.tail.length]).to.deep.equal([true, kept])
-    expect(ahead.recovered).to.equal(false)
+    expect(ahead).to.include({ recovered: false, from: 300, last: 300 })
+  })
+
+  it('keeps the last offer and answer of each side beyond its bounds, and tells a join that something was dropped', async () => {
+    const call = randomUUID()
+    const many = (name: string) => Array.from({ length: 300 }, (_, index) => `c${name}${index}`)
+    const first = await join(one, seat(call, 'a'))
+    await send(one, call, 'a', 'o1', 'o2', 'a1')
+    await send(two, call, 'b', 'o3', 'R1-2|a2')
+    await send(one, call, 'a', ...many('x'))
+    await send(two, call, 'b', ...many('y'))
+    await send(one, call, 'a', 'a4')
+
+    const callee = await join(two, seat(call, 'b'))
+    const caller = await join(one, seat(call, 'a'))
+    const since = await two.join(seat(call, 'b'), 'since', callee.epoch, 1)
+    const late = await two.join(seat(call, 'b'), 'since', callee.epoch, 2)
+    const current = await two.join(seat(call, 'b', randomUUID(), 'phone'), 'since', callee.epoch, callee.last)
+
+    const bodies = ({ tail }: { tail: { body: string }[] }) => tail.map(({ body }) => body)
+    // The answer that is in the log is later than the one that was dropped.
+    expect(bodies(callee)).to.deep.equal(['o2', 'a4'])
+    expect(bodies(caller).slice(0, 3)).to.deep.equal(['o3', 'R1-2|a2', caller.tail[2]?.body])
+    expect(bodies(caller).slice(-1)).to.deep.equal(['cy299'])
+    expect([bodies(since), bodies(late), bodies(current)]).to.deep.equal([['o2', 'a4'], ['a4'], []])
+    expect([first, callee, caller, since, current].map(({ recovered }) => recovered)).to.deep.equal([
+      true,
+      false,
+      false,
+      false,
+      true,
+    ])
+    expect(await redis.pttl(`${PREFIX}sdp:${call}`)).to.be.within(100_000, 120_000)
+  })
+
+  it('drops what was said in a call that is over, and nothing of its facts', async () => {
+    const [over, live] = [randomUUID(), randomUUID()]
+    for (const call of [over, live]) {
+      await join(two, seat(call, 'b', randomUUID(), 'phone'))
+      await send(one, call, 'a', 'o1', ...Array.from({ length: 300 }, (_, index) => `m${index}`))
+      await repeat(call, 'a', 'm0')
+    }
+    const kinds = async (call: string) =>
+      (await redis.keys(`${PREFIX}*:${call}`)).map((key) => key.split(':')[1]).sort()
+
+    await one.dropMessages([over])
+    await one.dropMessages([])
+
+    expect(await kinds(over)).to.deep.equal(['room', 'roster'])
+    expect(await kinds(live)).to.deep.equal(['cursor', 'ids', 'log', 'room', 'roster', 'sdp'])
+    const [next] = await send(one, over, 'a', 'late')
+    expect(next?.entry).to.include({ number: 302 })
+    expect(await redis.pttl(`${PREFIX}log:${over}`)).to.be.greaterThan(0)
+  })
+
+  it('keeps 16 places of a side, and nobody who comes back misses a message for it', async () => {
+    const call = randomUUID()
+    const lost = seat(call, 'b')
+    const { epoch } = await join(two, lost)
+    await join(one, seat(call, 'a', randomUUID(), 'phone'))
+    await send(one, call, 'a', 'a1', 'a2', 'a3')
+    await two.confirm(lost, { epoch, number: 1 })
+    await two.leave(lost, 'lost', GRACE_MS, { epoch, number: 1 })
+    for (let device = 0; device < 100; device++) {
+      const invented = seat(call, 'b', randomUUID(), `device ${device}`)
+      await two.join(invented, 'since', epoch, 3)
+      await two.confirm(invented, { epoch, number: 3 })
+      await two.leave(invented, 'lost', GRACE_MS, { epoch, number: 3 })
+    }
+
+    const fields = await redis.hkeys(`${PREFIX}cursor:${call}`)
+    const back = await join(two, seat(call, 'b'))
+
+    expect(fields.filter((field) => field.startsWith('b')).length).to.equal(16)
+    expect(fields.filter((field) => field.startsWith('a'))).to.deep.equal(['ad:phone'])
+    expect(back.tail.map(({ body }) => body)).to.deep.equal(['a2', 'a3'])
+  })
+
+  it('takes no confirmation of another epoch', async () => {
+    const call = randomUUID()
+    const phone = seat(call, 'b', randomUUID(), 'phone')
+    const { epoch } = await join(two, phone)
+    await send(one, call, 'a', 'a1')
+
+    await two.confirm(phone, { epoch: String(Number(epoch) - 1), number: 7 })
+    const absent = randomUUID()
+    await two.confirm(seat(absent, 'b'), { epoch, number: 7 })
+
+    expect((await join(one, seat(call, 'b', randomUUID(), 'phone'))).tail).to.have.length(1)
+    expect(await redis.exists(`${PREFIX}cursor:${absent}`)).to.equal(0)
+  })
+
+  it('writes the facts of a call that has no room for a while only', async () => {
+    const call = randomUUID()
+    const status = { type: 'call-status', call_id: call, status: 'ended', timestamp: '', version: 2 } as const
+
+    await one.setFacts({ caller_id: randomUUID(), callee_id: randomUUID(), status })
+
+    expect(await redis.pttl(`${PREFIX}room:${call}`)).to.be.within(1, 300_000)
   })
 
   it('keeps 1 MiB of a call', async () => {
@@ -244,7 +342,7 @@ describe('room scripts', () => {
     const phone = seat(call, 'b', randomUUID(), 'phone')
     const joined = await join(two, phone)
     await send(one, call, 'a', 'a1', 'a2', 'a3')
-    await two.confirm(phone, 2)
+    await two.confirm(phone, { epoch: joined.epoch, number: 2 })
     await two.leave(phone, 'lost', GRACE_MS, { epoch: joined.epoch, number: 2 })
 
     const again = await join(one, seat(call, 'b', randomUUID(), 'phone'))
@@ -260,8 +358,8 @@ describe('room scripts', () => {
     const { epoch } = await join(two, first)
     await join(two, second)
     await send(one, call, 'a', 'a1', 'a2', 'a3')
-    await two.confirm(first, 1)
-    await two.confirm(second, 3)
+    await two.confirm(first, { epoch, number: 1 })
+    await two.confirm(second, { epoch, number: 3 })
     await two.leave(first, 'lost', GRACE_MS, { epoch, number: 1 })
 
     const again = await join(one, seat(call, 'b'))

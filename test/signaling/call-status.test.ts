@@ -1,8 +1,10 @@
 import { expect } from 'chai'
+import { Redis } from 'ioredis'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { joinBoth, newCall, openChannel } from '../support/calls.ts'
 import { sharedCluster } from '../support/clusters.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
+import { eventually } from '../support/eventually.ts'
 import type { MessageOf } from '../support/inbox.ts'
 import type { Peer } from '../support/peer.ts'
 
@@ -29,14 +31,38 @@ async function closedInTime(peer: Peer): Promise<void> {
 
 describe('call-status', () => {
   let cluster: Cluster
+  let redis: Redis
 
   before(async function () {
     this.timeout(60_000)
     cluster = await sharedCluster()
+    redis = new Redis(cluster.description.redis.port, '127.0.0.1')
   })
+  after(() => redis.disconnect())
 
   for (const kind of PEER_KINDS) {
     describe(kind, () => {
+      it('is what is left of a call that is over: what was said in it leaves Redis, and who resumes hears of the end', async () => {
+        const call = await newCall(cluster)
+        const { caller, callee } = await joinBoth(call, { callee: kind })
+        for (let sent = 0; sent < 20; sent++) caller.offer('x'.repeat(60_000))
+        await caller.sendAndAck(caller.candidateMessage('last'))
+        const { seq: since } = await callee.next('candidate')
+        await callee.terminate()
+        expect(await redis.exists(`tchat:log:${call.id}`)).to.equal(1)
+
+        await call.end()
+        await caller.next(isStatus('ended'))
+
+        const kinds = ['log', 'sdp', 'ids', 'ids0', 'cursor']
+        await eventually(async () => {
+          expect(await redis.exists(...kinds.map((name) => `tchat:${name}:${call.id}`))).to.equal(0)
+        })
+        const refusal = await refusalOf(kind, call.callee.optionsFor({ since }))
+        expect(refusal.code).to.equal('CALL_ALREADY_ENDED')
+        expect((await call.status()).status).to.equal('ended')
+      })
+
       it('reaches both users on all their connections, joined or not, with rising versions', async () => {
         const call = await newCall(cluster)
         const peers = [

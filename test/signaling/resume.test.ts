@@ -156,6 +156,26 @@ describe('resuming with since', () => {
         expect((await callee.next('offer')).sdp).to.equal('goes on')
       })
 
+      it('clamps a since ahead of the log, says recovered: false, and misses nothing from then on', async () => {
+        const call = await newCall(cluster)
+        const { caller, callee } = await joinBoth(call, { callee: kind })
+        caller.candidate('1')
+        const { seq = '' } = await callee.next(isCandidate('1'))
+        await callee.terminate()
+
+        const ahead = await call.callee.connect(kind, { since: `${seq.split('-')[0]}-1000` })
+        expect(await ahead.next('resumed')).to.include({ recovered: false, seq })
+        await caller.sendAndAck(caller.candidateMessage('2'))
+        await ahead.next(isCandidate('2'))
+        await ahead.terminate()
+        await caller.sendAndAck(caller.candidateMessage('3'))
+        const back = await call.callee.joinAs(kind, { at: 0 })
+
+        await back.next(isCandidate('3'))
+        // From the first connection on, which had confirmed nothing.
+        await expectNothingElse(caller, back, ['1', '2', '3'])
+      })
+
       it('admits it when more was missed than is kept', async () => {
         const call = await newCall(cluster)
         const { caller, callee } = await joinBoth(call, { callee: kind })

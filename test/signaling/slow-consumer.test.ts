@@ -21,7 +21,7 @@ describe('slow consumer', () => {
     cluster = await privateCluster({
       gateways: 2,
       edge: false,
-      env: { FLOOD_BURST: '5000', FLOOD_MESSAGES_PER_SECOND: '5000' },
+      env: { FLOOD_BURST: '5000', FLOOD_MESSAGES_PER_SECOND: '5000', FLOOD_BURST_BYTES: '100000000' },
     })
   })
   after(() => cluster.stop())

@@ -92,6 +92,46 @@ describe('messages that wait', () => {
         expect(candidatesOf(tablet)).to.deep.equal(['1', '2'])
       })
 
+      it('are told to be incomplete where the log dropped some, and begin with the offer they belong to', async () => {
+        const call = await newCall(cluster)
+        const caller = await call.caller.joinAs()
+        caller.offer('first')
+        for (let name = 0; name < 290; name++) caller.candidate(String(name))
+        await caller.sendAndAck(caller.candidateMessage('290'))
+
+        const callee = await call.callee.connect(kind)
+        await callee.join()
+
+        const { error } = await callee.next('error')
+        expect(error).to.deep.include({ code: 'SIGNALING_ERROR', details: { recovered: false } })
+        await callee.next((message) => message.type === 'candidate' && message.candidate === '290')
+        expect(callee.received.slice(0, 4).map(({ type }) => type)).to.deep.equal([
+          'user-joined',
+          'call-status',
+          'error',
+          'offer',
+        ])
+        const kept = await candidatesUntilMarker(caller, callee)
+        expect(kept.map(Number)).to.deep.equal(Array.from(kept, (_, index) => 291 - kept.length + index))
+        // Nothing was dropped for the sender.
+        expect(caller.all('error')).to.deep.equal([])
+      })
+
+      it('are taken in one write with the join, as many as a burst may have', async () => {
+        const call = await newCall(cluster)
+        const callee = await call.callee.joinAs('raw')
+        const caller = await call.caller.connect(kind)
+        const names = Array.from({ length: 399 }, (_, index) => String(index))
+
+        // One turn of the event loop: the join's reply cannot come in between.
+        caller.send(caller.joinMessage())
+        for (const name of names) caller.candidate(name)
+        await callee.next((message) => message.type === 'candidate' && message.candidate === '398', 20_000)
+
+        expect(candidatesOf(callee)).to.deep.equal(names)
+        expect(caller.all('error')).to.deep.equal([])
+      })
+
       it('are replayed once, also to a connection that joins twice', async () => {
         const call = await newCall(cluster)
         const caller = await call.caller.joinAs()

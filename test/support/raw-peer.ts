@@ -70,6 +70,11 @@ export class RawPeer extends Peer {
     })
   }
 
+  /** Tells of each frame as it came: what a parser makes of it hides names that it has twice. */
+  onText(listener: (text: string) => void): void {
+    this.#socket.on('message', (data) => listener(String(data)))
+  }
+
   /** Pings that came and were answered. */
   get pings(): number {
     return this.#pings

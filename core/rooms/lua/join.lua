@@ -4,7 +4,7 @@ enter(table.remove(ARGV))
 -- Modes: 'naive' (replay what the lost connection had not confirmed), 'since' (replay what follows epoch and number),
 -- 'restore' (the node writes its peers again: after a wipe nobody is told, as nobody was told that they were gone; after
 -- a funeral the user is announced, if it was taken for gone).
--- Reply: epoch, replayed from number, last number for the role, recovered (1/0), announced (1/0), version, present roles, was empty (1/0),
+-- Reply: epoch, replayed from number, last number for the role, recovered (1/0; 'naive': nothing that waited was dropped), announced (1/0), version, present roles, was empty (1/0),
 -- version of whether anybody is connected, tail...
 local node, call, role, connection, device = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local mode, since_epoch, since = ARGV[7], ARGV[8], tonumber(ARGV[9]) or 0
@@ -39,13 +39,16 @@ else
   from = resume_from(call, epoch, since_epoch, since)
 end
 local last, complete, tail = read_tail(call, role, from)
-local recovered = since_epoch == epoch and since <= last and complete
+-- A place ahead of the log is none that was given out for this log: taken at its word it would hide messages until the
+-- numbers reach it, also from the connection that comes next, by its cursor.
+from = math.min(from, last)
+local recovered = complete and (mode == 'naive' or since_epoch == epoch and since <= last)
 
 redis.call('HSET', key('roster', call), connection, role .. '|' .. node)
 redis.call('SADD', key('calls', node), call)
 redis.call('ZREM', P .. 'graces', call .. '|' .. role)
 redis.call('HSET', room, 's' .. role, 'connected')
-redis.call('HSET', cursor, own_cursor, from)
+set_cursor(call, role, own_cursor, from)
 local nodes, count = index_roster(call)
 keep_room(call)
 

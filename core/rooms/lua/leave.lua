@@ -15,7 +15,7 @@ if redis.call('HDEL', key('roster', call), connection) == 0 then
 end
 if redis.call('HGET', room, 'e') == epoch then
   local field = device ~= '' and (role .. 'd:' .. device) or (role .. 'c:' .. connection)
-  redis.call('HSET', key('cursor', call), field, confirmed)
+  set_cursor(call, role, field, confirmed)
 end
 local nodes, count = index_roster(call)
 local still_here = false

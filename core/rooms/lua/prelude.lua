@@ -9,6 +9,8 @@ local ROOM_TTL_MS = 300000
 -- Architecture, "Relay": a call keeps at most 256 messages and 1 MiB.
 local LOG_MAX_ENTRIES = 256
 local LOG_MAX_BYTES = 1048576
+-- Places of lost connections that a side may leave behind; a user has five connections at once.
+local CURSORS_MAX = 16
 -- Ids of dropped messages are kept in two generations of so many: what is forgotten was followed by 512 of its call.
 local ID_GENERATION = 512
 
@@ -40,7 +42,7 @@ local function open_room(call)
   -- The version of who is present goes on from the clock, so that it rises across a wipe, too.
   redis.call('HSET', key('room', call), 'e', epoch, 'pv', epoch, 'n', 0, 'la', 0, 'lb', 0, 'ta', 0, 'tb', 0, 'bytes', 0,
     'ca', '', 'cb', '', 'ix', '', 'x', 0, 'g', generation, 'pe', '', 'pn', 0, 'cv', epoch)
-  redis.call('DEL', key('log', call), key('ids', call), key('ids0', call), key('cursor', call))
+  redis.call('DEL', key('log', call), key('sdp', call), key('ids', call), key('ids0', call), key('cursor', call))
   return epoch
 end
 
@@ -141,6 +143,28 @@ local function announce(kind, call, role, nodes, count, except)
   return version, roles
 end
 
+-- 'o' for an offer, 'a' for an answer, 'c' for a candidate: the tag in front of a body (gateway/relayed-body.ts), which
+-- stands behind the old place where the message was written again.
+local function tag_of(entry)
+  local tag = string.match(entry, '^%a|%d+|%d+|[^|]*|(%a)')
+  if tag == 'R' then tag = string.match(entry, '^%a|%d+|%d+|[^|]*|R[^|]*|(%a)') end
+  return tag
+end
+
+-- The last offer and the last answer to a role that the log has dropped, unless the log has a later one: candidates are
+-- worth nothing to a client that never got the description that they belong to.
+local function kept_descriptions(call, role, from, tail)
+  local later = {}
+  for _, entry in ipairs(tail) do later[tag_of(entry)] = true end
+  local kept = {}
+  for i, entry in ipairs(redis.call('HMGET', key('sdp', call), role .. 'o', role .. 'a')) do
+    local number = entry and tonumber(string.match(entry, '^%a|(%d+)|'))
+    if number and number > from and not later[i == 1 and 'o' or 'a'] then table.insert(kept, { number, entry }) end
+  end
+  table.sort(kept, function(one, other) return one[1] < other[1] end)
+  return kept
+end
+
 -- The entries for a role after a number, and whether nothing between may be missing.
 local function read_tail(call, role, from)
   local room = redis.call('HMGET', key('room', call), 'l' .. role, 't' .. role)
@@ -152,6 +176,9 @@ local function read_tail(call, role, from)
     local to, number = string.match(entry, '^(%a)|(%d+)|')
     if to == role and tonumber(number) > from then table.insert(tail, entry) end
   end
+  if from < forgotten and #entries > 0 then
+    for i, description in ipairs(kept_descriptions(call, role, from, tail)) do table.insert(tail, i, description[2]) end
+  end
   return last, from >= forgotten, tail
 end
 
@@ -159,6 +186,23 @@ end
 local function lose_role(call, role, due_ms)
   redis.call('HSET', key('room', call), 's' .. role, 'disconnected')
   redis.call('ZADD', P .. 'graces', due_ms, call .. '|' .. role)
+end
+
+-- Notes how far a connection or a device has confirmed. Of too many places of a side the one that has confirmed most is
+-- forgotten: whoever comes back without a place gets more again, never less.
+local function set_cursor(call, role, field, number)
+  local cursor = key('cursor', call)
+  if redis.call('HSET', cursor, field, number) == 0 or redis.call('HLEN', cursor) <= CURSORS_MAX then return end
+  local flat = redis.call('HGETALL', cursor)
+  local count, most, highest = 1, nil, -1
+  for i = 1, #flat, 2 do
+    if string.sub(flat[i], 1, 1) == role and flat[i] ~= field then
+      count = count + 1
+      local confirmed = tonumber(flat[i + 1]) or 0
+      if confirmed > highest then most, highest = flat[i], confirmed end
+    end
+  end
+  if count > CURSORS_MAX then redis.call('HDEL', cursor, most) end
 end
 
 local function keep_room(call)

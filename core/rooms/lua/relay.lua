@@ -38,6 +38,21 @@ end
 
 local function find_id(call, id) return redis.call('HGET', key('ids', call), id) or redis.call('HGET', key('ids0', call), id) end
 
+-- Keeps the last offer and the last answer of those that are dropped, one of each for a recipient.
+local function keep_descriptions(call, dropped)
+  local fields = {}
+  for _, entry in ipairs(dropped) do
+    local tag = tag_of(entry)
+    if tag == 'o' or tag == 'a' then
+      table.insert(fields, string.sub(entry, 1, 1) .. tag)
+      table.insert(fields, entry)
+    end
+  end
+  if #fields == 0 then return end
+  redis.call('HSET', key('sdp', call), unpack(fields))
+  redis.call('PEXPIRE', key('sdp', call), LOG_TTL_MS)
+end
+
 -- Drops the oldest entries beyond the log's bounds and remembers their ids and, per recipient, what is forgotten.
 local function trim(call, room, length, bytes)
   local log = key('log', call)
@@ -55,6 +70,7 @@ local function trim(call, room, length, bytes)
   end
   for to, number in pairs(forgotten) do redis.call('HSET', room, 't' .. to, number) end
   index_ids(call, dropped)
+  keep_descriptions(call, dropped)
   return bytes
 end
 
@@ -102,6 +118,7 @@ for i = 3, #ARGV, 5 do
       -- The log expired in silence: what it held is forgotten, and a resuming client must learn that.
       local last = redis.call('HMGET', room, 'la', 'lb')
       redis.call('HSET', room, 'ta', last[1], 'tb', last[2])
+      redis.call('DEL', key('sdp', call))
       bytes = 0
     end
     if number % ID_GENERATION == 0 and redis.call('EXISTS', key('ids', call)) == 1 then
@@ -113,6 +130,7 @@ for i = 3, #ARGV, 5 do
     -- The nodes keep the rooms of their peers; the relay keeps those that nobody is in.
     if length == 1 or now - tonumber(state[9] or 0) > REFRESH_MS then
       redis.call('PEXPIRE', key('log', call), LOG_TTL_MS)
+      redis.call('PEXPIRE', key('sdp', call), LOG_TTL_MS)
       keep_room(call)
       table.insert(changes, 'x')
       table.insert(changes, string.format('%.0f', now))
