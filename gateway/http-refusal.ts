@@ -8,7 +8,10 @@ import { parseUuid } from '../core/protocol/ids.ts'
 /** How long a refused client should wait where waiting helps. */
 const RETRY_AFTER_SECONDS = 1
 
-function render(request: IncomingMessage, error: AppError): { headers: Record<string, string>; body: string } {
+function render(
+  request: Pick<IncomingMessage, 'headers'>,
+  error: AppError,
+): { headers: Record<string, string>; body: string } {
   const header = request.headers['x-request-id']
   const requestId = parseUuid(header) ?? randomUUID()
   const body = JSON.stringify(errorBody(error, requestId))
@@ -32,8 +35,13 @@ function retryAfterSeconds({ details }: AppError): number {
   return typeof ms === 'number' ? Math.ceil(ms / 1000) : RETRY_AFTER_SECONDS
 }
 
+/** Answers what is no request at all. */
+export function refuseBytes(socket: Duplex, error: AppError): void {
+  refuseUpgrade({ headers: {} }, socket, error)
+}
+
 /** Answers an upgrade request with an HTTP error: the client never gets a WebSocket. Browsers see only close code 1006. */
-export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: AppError): void {
+export function refuseUpgrade(request: Pick<IncomingMessage, 'headers'>, socket: Duplex, error: AppError): void {
   if (!socket.writable) return
   // Who was refused may reset the connection at any moment, and nobody else listens to it.
   socket.on('error', () => socket.destroy())

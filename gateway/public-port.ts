@@ -1,10 +1,10 @@
 /** The gateway's public HTTP port: who is handed an upgrade, and every connection that is open. */
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AppError } from '../core/protocol/errors.ts'
 import { Arrivals } from './arrivals.ts'
-import { refuseUpgrade } from './http-refusal.ts'
+import { refuseBytes, refuseRequest, refuseUpgrade } from './http-refusal.ts'
 import type { RawServer } from './raw/raw-server.ts'
 import type { IoServer } from './socketio/socketio-server.ts'
 
@@ -13,6 +13,51 @@ import type { IoServer } from './socketio/socketio-server.ts'
  * No more than are taken before their clients lose patience (4 s), else the node would serve nobody but those who left.
  */
 const BACKLOG = 1024
+
+/** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
+const KEEP_ALIVE_MS = 75_000
+/** For a request's head, and for all of it: a payload of 256 KiB at 210 kbit/s. Node's own limits are 60 s and 300 s. */
+const HEAD_MS = 5_000
+const REQUEST_MS = 10_000
+/** How often Node looks for requests that take longer. */
+const LOOK_MS = 1_000
+
+/** What Node says of bytes that it cannot read as a request, as the status that says so. */
+const CLIENT_FAULTS: Record<string, { status: number; message: string }> = {
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request took too long to come' },
+}
+const MALFORMED = { status: 400, message: 'This is no HTTP request' }
+
+/** The server of the public port; Socket.IO adds its own paths. */
+export function createPublicServer(): HttpServer {
+  const http = createServer({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEAD_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: LOOK_MS,
+  })
+  http.on('request', (request, response) => refuseRequest(request, response, notASocket(request)))
+  http.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuseRequest(request, response, new AppError('INVALID_REQUEST', 'Expect must be 100-continue', { status: 417 })),
+  )
+  return http
+}
+
+/** Must be called once every other listener for requests is there: Engine.IO takes the place of those before it. */
+function answerMalformed(http: HttpServer): void {
+  const answering = new WeakSet<Duplex>()
+  http.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    answering.add(socket)
+    response.once('close', () => answering.delete(socket))
+  })
+  http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Within an answer, or a poll that waits for one, a second answer would be taken for the first.
+    if (!socket.writable || answering.has(socket)) return socket.destroy()
+    const { status, message } = CLIENT_FAULTS[error.code ?? ''] ?? MALFORMED
+    refuseBytes(socket, new AppError('INVALID_REQUEST', message, { status }))
+  })
+}
 
 /** A raw path asked for without an upgrade is known, but serves WebSockets alone (RFC 9110 section 15.5.22). */
 export function notASocket(request: IncomingMessage): AppError {
@@ -30,6 +75,7 @@ export function routeUpgrades(
   io: IoServer,
   onOneTooMany: (request: IncomingMessage, socket: Duplex) => void,
 ): void {
+  answerMalformed(http)
   const arrivals = new Arrivals()
   const route = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url?.startsWith('/ws/')) void raw.upgrade(request, socket, head)
