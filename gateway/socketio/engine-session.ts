@@ -89,6 +89,8 @@ export class EngineSession {
     this.#conn = conn
     this.#lobby = lobby
     this.#hello = helloRules((fault) => {
+      // A session that is closing has its last words to say yet.
+      if (conn.readyState !== 'open') return
       this.guard?.close(fault)
       conn.close(true)
     })

@@ -38,10 +38,13 @@ export interface PollingTransport {
 /** Puts the bounds around a transport that was made just now; `session` finds the session once there is one. */
 export function limitPolling(transport: PollingTransport, session: () => EngineSession | undefined): void {
   const onPacket = transport.onPacket.bind(transport)
+  let isRefused = false
   transport.onPacket = (packet) => {
     const rules = session()?.rules
-    if (rules === undefined || rules.admit(packet.data?.length ?? 0)) onPacket(packet)
-    else rules.refuse('flood')
+    if (isRefused) return
+    if (rules === undefined || rules.admit(packet.data?.length ?? 0)) return onPacket(packet)
+    isRefused = true
+    rules.refuse('flood')
   }
   const send = transport.send.bind(transport)
   transport.send = (packets) => {

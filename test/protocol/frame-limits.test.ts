@@ -119,10 +119,14 @@ describe('frame limits', () => {
   it('end a session whose CONNECT is refused again and again', async () => {
     const wire = await Wire.open(engineUrl(origin, 'websocket', {}))
 
+    const startedAt = Date.now()
+
     for (let attempt = 0; attempt < 8; attempt++) wire.sendText('40{"token":"nonsense"}')
 
     await wire.nextText((packet) => packet.startsWith('44'))
     await wire.nextClose()
+    // Sooner than a connection that never joins.
+    expect(Date.now() - startedAt).to.be.below(8_000)
   })
 
   it('put at most 16 packets into a poll, in order, and the close after the last of them', async () => {
