@@ -127,7 +127,12 @@ export class Peer {
   sendJson(type: string, json: string): void {
     if (this.closed) return
     this.transport.send(type, json)
-    if (!this.transport.isBehind()) return
+    this.cutIfBehind()
+  }
+
+  /** Acknowledgements count, too: a client that sends and never reads would have them pile up. */
+  cutIfBehind(): void {
+    if (this.closed || !this.transport.isBehind()) return
     this.closeCause ??= 'behind'
     this.transport.cut()
   }
@@ -136,8 +141,9 @@ export class Peer {
   acknowledge(id: string | number, seq: string, inHurry: boolean): void {
     if (this.closed) return
     const json = `{"type":"ack","id":${typeof id === 'number' ? id : JSON.stringify(id)},"seq":"${seq}"}`
-    if (inHurry) this.sendJson('ack', json)
-    else this.transport.sendLate('ack', json)
+    if (inHurry) return this.sendJson('ack', json)
+    this.transport.sendLate('ack', json)
+    this.cutIfBehind()
   }
 
   close(code: number, reason: string): void {

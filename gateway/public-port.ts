@@ -1,10 +1,11 @@
 /** The gateway's public HTTP port: who is handed an upgrade, and every connection that is open. */
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { answerUnreadable, HTTP_OPTIONS } from '../core/platform/unreadable-request.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { Arrivals } from './arrivals.ts'
-import { refuseUpgrade } from './http-refusal.ts'
+import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
 import type { RawServer } from './raw/raw-server.ts'
 import type { IoServer } from './socketio/socketio-server.ts'
 
@@ -13,6 +14,27 @@ import type { IoServer } from './socketio/socketio-server.ts'
  * No more than are taken before their clients lose patience (4 s), else the node would serve nobody but those who left.
  */
 const BACKLOG = 1024
+
+/** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
+const KEEP_ALIVE_MS = 75_000
+/** For a request's head, and for all of it: a payload of 256 KiB at 210 kbit/s. Node's own limits are 60 s and 300 s. */
+const HEAD_MS = 5_000
+const REQUEST_MS = 10_000
+/** How often Node looks for requests that take longer. */
+const LOOK_MS = 1_000
+
+/** The server of the public port; Socket.IO adds its own paths. */
+export function createPublicServer(): HttpServer {
+  const http = createServer({
+    ...HTTP_OPTIONS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEAD_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: LOOK_MS,
+  })
+  http.on('request', (request, response) => refuseRequest(request, response, notASocket(request)))
+  return http
+}
 
 /** A raw path asked for without an upgrade is known, but serves WebSockets alone (RFC 9110 section 15.5.22). */
 export function notASocket(request: IncomingMessage): AppError {
@@ -30,6 +52,8 @@ export function routeUpgrades(
   io: IoServer,
   onOneTooMany: (request: IncomingMessage, socket: Duplex) => void,
 ): void {
+  // Once every other listener for requests is there: Engine.IO takes the place of those before it.
+  answerUnreadable(http)
   const arrivals = new Arrivals()
   const route = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url?.startsWith('/ws/')) void raw.upgrade(request, socket, head)

@@ -1,6 +1,6 @@
 /** Wires one gateway node: its HTTP port with both socket transports, its place in the cluster, and its orderly end. */
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAdapter } from '@socket.io/redis-adapter'
@@ -9,7 +9,6 @@ import type { Platform } from '../core/context.ts'
 import { createRedis, type RedisPurpose, warnOfPersistence } from '../core/platform/redis.ts'
 import { SocketTickets } from '../core/platform/socket-tickets.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
-import { answerUnreadable, HTTP_OPTIONS } from '../core/platform/unreadable-request.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
 import { adapterKey } from '../core/protocol/cluster-events.ts'
@@ -26,7 +25,7 @@ import { FinishedCalls } from './finished-calls.ts'
 import { WriteSchedule } from './frame-queue.ts'
 import { createGatewayMetrics, observeHandshakes } from './gateway-metrics.ts'
 import { Handshakes } from './handshake.ts'
-import { refuseRequest, refuseUpgrade } from './http-refusal.ts'
+import { refuseUpgrade } from './http-refusal.ts'
 import { IceRefresh } from './ice-refresh.ts'
 import { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
@@ -35,7 +34,7 @@ import { NodePresence } from './node-presence.ts'
 import { OperatorWishes } from './operator-wishes.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import { PeerRegistry } from './peer-registry.ts'
-import { listen, notASocket, routeUpgrades, trackSockets } from './public-port.ts'
+import { createPublicServer, listen, routeUpgrades, trackSockets } from './public-port.ts'
 import { Quality } from './quality.ts'
 import { createQualityMetrics } from './quality-metrics.ts'
 import { RawServer } from './raw/raw-server.ts'
@@ -52,8 +51,6 @@ import { Witness } from './witness.ts'
 /** Longest wait at the end for Redis to take the last words of this node. */
 const FAREWELL_MS = 2000
 
-/** Longer than the edge keeps an idle connection (60 s): whoever closes first must not be the one without the request. */
-const KEEP_ALIVE_MS = 75_000
 /** Longest wait for the last close frames to be taken. */
 const LINGER_MS = 500
 
@@ -152,9 +149,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const seats = { registry, handshakes, membership, signaling, iceRefresh, witness }
   const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
 
-  const http = createServer(HTTP_OPTIONS, (request, response) => refuseRequest(request, response, notASocket(request)))
-  answerUnreadable(http)
-  http.keepAliveTimeout = KEEP_ALIVE_MS
+  const http = createPublicServer()
   const sockets = trackSockets(http)
   const io = createIoServer(http, { ...limits, corsOrigins: config.http.corsOrigins })
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: adapterKey(config.redis.keyPrefix) }))

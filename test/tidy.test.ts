@@ -102,7 +102,7 @@ const HOMES: Record<string, string[]> = {
   zod: ['api/parse.ts'],
   'socket.io': ['gateway/socketio'],
   'socket.io-parser': ['gateway/socketio'],
-  ws: ['gateway/raw'],
+  ws: ['gateway/raw', 'gateway/websocket'],
   '@socket.io/redis-adapter': ['gateway/server.ts'],
   '@socket.io/redis-emitter': ['core/calls/call-events.ts'],
   ioredis: ['core/platform/redis.ts'],
@@ -117,6 +117,7 @@ const HOMES: Record<string, string[]> = {
 
 /** Packages whose types may be named elsewhere, because what they describe is handed around. */
 const HANDED_AROUND: Record<string, string[]> = {
+  ws: ['gateway/socketio'],
   ioredis: ['core', 'worker'],
   knex: ['core', 'migrations'],
 }

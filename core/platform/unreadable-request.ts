@@ -6,7 +6,7 @@
  * served, whatever follows.
  */
 import { randomUUID } from 'node:crypto'
-import { type Server, type ServerOptions, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AppError, errorBody } from '../protocol/errors.ts'
 import { parseUuid } from '../protocol/ids.ts'
@@ -35,14 +35,23 @@ const TOO_SLOW: Refusal = { status: 408, message: 'The request took too long to 
 /** Faults that have a status of their own; anything else is a plain 400. */
 const REFUSALS: Record<string, Refusal> = { HPE_HEADER_OVERFLOW: TOO_LARGE, ERR_HTTP_REQUEST_TIMEOUT: TOO_SLOW }
 
-/** Has a server answer all that it would answer itself with nothing. */
+/**
+ * Has a server answer all that it would answer itself with nothing. To be called once every listener for requests is
+ * there, as some replace the listeners that they find.
+ */
 export function answerUnreadable(server: Server): void {
   const refused = new WeakMap<Duplex, Gathered>()
+  const answering = new WeakSet<Duplex>()
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    answering.add(socket)
+    response.once('close', () => answering.delete(socket))
+  })
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
     // The parser fails again with all that follows.
     const known = refused.get(socket)
     if (known !== undefined) return known.add(error.rawPacket)
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    // Within an answer, or a poll that waits for one, a second answer would be taken for the first.
+    if (error.code === 'ECONNRESET' || !socket.writable || answering.has(socket)) return void socket.destroy()
     const gathered = new Gathered(error.rawPacket)
     refused.set(socket, gathered)
     if (!gathered.isFromEdge()) return answer(socket, REFUSALS[error.code ?? ''] ?? UNREADABLE)

@@ -1,7 +1,7 @@
 /** Raw WebSocket peers (RFC 6455): checked before the upgrade, one JSON object a frame, kept alive by WebSocket pings. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import { AppError } from '../../core/protocol/errors.ts'
 import { CLOSE, MAX_FRAME_BYTES } from '../../core/protocol/signaling.ts'
 import { Elsewhere } from '../elsewhere.ts'
@@ -14,6 +14,8 @@ import { refuseUpgrade } from '../http-refusal.ts'
 import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import type { Signaling } from '../signaling.ts'
+import type { FrameFault, FrameRules } from '../websocket/frame-reader.ts'
+import { GuardedServer, guardOf } from '../websocket/socket-guard.ts'
 import { PauseWatch } from './pause-watch.ts'
 import { takePlainFrames } from './plain-frames.ts'
 import { RawTransport } from './raw-transport.ts'
@@ -21,8 +23,8 @@ import { isTunnelled, tunnel } from './tunnel.ts'
 
 /** RFC 6455 section 7.4.1: 1000 and 1001 are a client's goodbye; 1005 is a goodbye without a code (`ws.close()`). */
 const CLEAN_CODES = new Set([1000, 1001, 1005])
-/** A frame up to here is read so that its sender can be told what was wrong; a larger one closes the connection unread. */
-const READ_MAX_BYTES = 4 * MAX_FRAME_BYTES
+/** Time for a message to come whole: 64 KiB at 50 kbit/s, the slowest network that carries a call. */
+const FINISH_MS = 10_000
 /** How often connections are looked at for a ping that is due or a peer that is dead. */
 const WATCH_MS = 500
 
@@ -34,6 +36,9 @@ interface RawServerDeps {
   schedule: WriteSchedule
   limits: { floodPerSecond: number; floodBurst: number; pingIntervalMs: number; pingTimeoutMs: number }
 }
+
+/** Until the connection is opened, in the same turn. */
+const NOTHING_YET = { messageMaxBytes: MAX_FRAME_BYTES, finishMs: FINISH_MS, admit: () => true }
 
 interface Connection {
   ws: WebSocket
@@ -52,7 +57,7 @@ export function parseRawPath(url: URL): { callId: string | undefined } | undefin
 
 export class RawServer {
   readonly #deps: RawServerDeps
-  readonly #wss = new WebSocketServer({ noServer: true, maxPayload: READ_MAX_BYTES, perMessageDeflate: false })
+  readonly #wss = new GuardedServer((close) => ({ ...NOTHING_YET, refuse: close }))
   readonly #connections = new Set<Connection>()
   readonly #watch: NodeJS.Timeout
   readonly #pauses = new PauseWatch()
@@ -98,15 +103,19 @@ export class RawServer {
   #open(ws: WebSocket, socket: Duplex, admission: Admission, since: string | undefined): void {
     const now = performance.now()
     const gate = new FloodGate(this.#deps.limits, now)
+    const { signaling } = this.#deps
     const peer = this.#deps.lifecycle.open(admission, new RawTransport(ws, socket, this.#deps.schedule), since)
     const connection: Connection = { ws, peer, pingedAt: now, heardAt: now }
     this.#connections.add(connection)
-    const admits = () => this.#admits(connection, gate)
+    const rules = this.#rulesOf(connection, gate)
+    guardOf(ws)?.follow(rules)
     takePlainFrames(ws, (text) => {
-      if (admits()) this.#read(peer, text)
+      if (rules.admit(text.length)) this.#read(peer, text)
+      else rules.refuse('flood')
     })
     ws.on('message', (data, isBinary) => {
-      if (admits()) this.#judge(peer, data as Buffer, isBinary)
+      if (isBinary) signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
+      else this.#read(peer, String(data))
     })
     ws.on('pong', () => {
       connection.heardAt = performance.now()
@@ -120,20 +129,21 @@ export class RawServer {
     })
   }
 
-  /** Whether a message is within the limits; one too many ends the connection. */
-  #admits(connection: Connection, gate: FloodGate): boolean {
-    const now = performance.now()
-    connection.heardAt = now
-    if (gate.admit(now)) return true
-    this.#deps.signaling.refuse(connection.peer, new AppError('RATE_LIMITED'), undefined, CLOSE.POLICY)
-    return false
-  }
-
-  #judge(peer: Peer, data: Buffer, isBinary: boolean): void {
-    const { signaling } = this.#deps
-    if (data.length > MAX_FRAME_BYTES) signaling.refuse(peer, tooLarge(), undefined, CLOSE.TOO_LARGE)
-    else if (isBinary) signaling.refuse(peer, notJson(), undefined, CLOSE.NOT_JSON)
-    else this.#read(peer, data.toString('utf8'))
+  /** Each frame is a sign of life and counts, whatever its kind; one too many ends the connection. */
+  #rulesOf(connection: Connection, gate: FloodGate): FrameRules {
+    return {
+      messageMaxBytes: MAX_FRAME_BYTES,
+      finishMs: FINISH_MS,
+      admit: () => {
+        const now = performance.now()
+        connection.heardAt = now
+        return gate.admit(now)
+      },
+      refuse: (fault) => {
+        const { error, code } = FAULTS[fault]
+        this.#deps.signaling.refuse(connection.peer, error(), undefined, code)
+      },
+    }
   }
 
   #read(peer: Peer, text: string): void {
@@ -189,6 +199,13 @@ async function hasLeft(socket: Duplex): Promise<boolean> {
 const malformed = ({ message }: Error) =>
   new AppError('INVALID_REQUEST', message, { status: message.includes('Version') ? 426 : 400 })
 export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
+const tooSlow = () => new AppError('INVALID_REQUEST', `A message must arrive whole within ${FINISH_MS / 1000} s`)
+/** What a client is told whose frames break the rules, and the close code. */
+export const FAULTS: Record<FrameFault, { error: () => AppError; code: number }> = {
+  flood: { error: () => new AppError('RATE_LIMITED'), code: CLOSE.POLICY },
+  slow: { error: tooSlow, code: CLOSE.POLICY },
+  'too-large': { error: tooLarge, code: CLOSE.TOO_LARGE },
+}
 export const notJson = () => new AppError('INVALID_REQUEST', 'A message must be a JSON object in a text frame')
 
 function readRequest(

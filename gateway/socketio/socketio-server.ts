@@ -9,14 +9,17 @@ import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
 import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
 import { HandshakeParameters } from '../handshake-parameters.ts'
+import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
-import { notJson, tooLarge } from '../raw/raw-server.ts'
+import { FAULTS, notJson, tooLarge } from '../raw/raw-server.ts'
 import type { Signaling } from '../signaling.ts'
+import { type Engine, EngineWebSockets, limitEngine } from './engine-limits.ts'
+import { CONNECT_MAX_BYTES, sessionOf } from './engine-session.ts'
 import { sessionId } from './session-ids.ts'
 import { SocketIoTransport } from './socketio-transport.ts'
 import { textKeepingParser, textOf } from './text-keeping-parser.ts'
 
-/** A packet up to here is read so that its sender can be told what was wrong; a larger one ends the connection unread. */
+/** A payload of several packets by polling, as it is offered to clients. */
 const READ_MAX_BYTES = 4 * MAX_FRAME_BYTES
 /** A connection that never asks for the namespace is dropped. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -26,6 +29,9 @@ interface Headers {
   origin?: string
   authorization?: string
 }
+
+/** What of the query is read at a CONNECT. */
+const QUERY = ['token', 'ticket', 'call_id', 'device_id', 'since']
 
 interface SocketData {
   admission: Admission
@@ -60,20 +66,26 @@ export function createIoServer(
     pingTimeout: options.pingTimeoutMs,
     parser: textKeepingParser,
     cors: { origin: options.corsOrigins.includes('*') ? '*' : options.corsOrigins },
+    wsEngine: EngineWebSockets,
   })
   io.engine.generateId = sessionId
+  limitEngine(io.engine as unknown as Engine)
   return io
 }
 
 /** Serves Socket.IO peers on `io`. */
 export function serveSocketIo(io: IoServer, deps: SocketIoDeps): void {
   io.use(async (socket, next) => {
+    const session = sessionOf(socket.conn)
+    session?.asks()
     try {
+      checkSize(socket.handshake.auth)
       socket.data.admission = await deps.handshakes.admit(readHandshake(socket))
       // A client that gave up meanwhile never reaches `connection`, so nobody else would count it out.
       if (socket.conn.readyState !== 'open') deps.handshakes.giveBack(socket.data.admission)
       next()
     } catch (error) {
+      session?.isRefused()
       const fault = error instanceof AppError ? error : new AppError('INTERNAL_ERROR')
       deps.metrics.refusals.inc({ code: fault.code, transport: 'socketio' })
       const { code, message, details } = fault
@@ -84,22 +96,43 @@ export function serveSocketIo(io: IoServer, deps: SocketIoDeps): void {
 }
 
 function serve(socket: IoSocket, deps: SocketIoDeps): void {
+  const { conn } = socket
+  const session = sessionOf(conn)
+  if (session === undefined) throw new Error('Every connection has a session from its beginning')
   const { admission } = socket.data
-  const gate = new FloodGate(deps.limits, performance.now())
   const since = parametersOf(socket).text('since')
-  const peer = deps.lifecycle.open(admission, new SocketIoTransport(socket as unknown as Socket, deps.schedule), since)
-  socket.conn.on('packetCreate', (packet) => {
-    if (packet.type === 'ping') peer.onPing()
+  const transport = new SocketIoTransport(socket as unknown as Socket, session, deps.schedule)
+  const peer = deps.lifecycle.open(admission, transport, since)
+  session.joined(new FloodGate(deps.limits, performance.now()), (fault) => {
+    const { error, code } = FAULTS[fault]
+    // Socket.IO hands events on in the next tick: what came before is served before.
+    process.nextTick(() => deps.signaling.refuse(peer, error(), undefined, code))
   })
-  socket.conn.on('heartbeat', () => deps.lifecycle.ponged(peer))
+  const onPacket = (packet: { type: string }) => {
+    if (packet.type === 'ping') peer.onPing()
+  }
+  const onHeartbeat = () => deps.lifecycle.ponged(peer)
+  conn.on('packetCreate', onPacket).on('heartbeat', onHeartbeat)
   releaseRequest(socket)
+  receiveEvents(socket, peer, deps)
+  socket.on('disconnect', (reason: string) => {
+    // The connection may outlive the namespace, and join it again.
+    conn.off('packetCreate', onPacket).off('heartbeat', onHeartbeat)
+    if (conn.readyState === 'open') session.left()
+    deps.lifecycle.ended(peer, admission, reason === 'client namespace disconnect')
+  })
+}
+
+function receiveEvents(socket: IoSocket, peer: Peer, deps: SocketIoDeps): void {
   socket.onAny((event: string, ...args: unknown[]) => {
     const { signaling } = deps
     const ack = typeof args.at(-1) === 'function' ? (args.pop() as Ack) : undefined
     let text = textOf(args[0])
-    const incoming = { value: args[0], text: () => text ?? '', ...(ack === undefined ? {} : { ack: once(ack) }) }
-    if (!gate.admit(performance.now()))
-      return signaling.refuse(peer, new AppError('RATE_LIMITED'), incoming, CLOSE.POLICY)
+    const incoming = {
+      value: args[0],
+      text: () => text ?? '',
+      ...(ack === undefined ? {} : { ack: bounded(ack, peer) }),
+    }
     try {
       if (text === undefined && hasBinary(args[0])) return signaling.refuse(peer, notJson(), incoming, CLOSE.NOT_JSON)
       text ??= JSON.stringify(args[0]) ?? ''
@@ -109,9 +142,6 @@ function serve(socket: IoSocket, deps: SocketIoDeps): void {
     }
     if (Buffer.byteLength(text) > MAX_FRAME_BYTES) return signaling.refuse(peer, tooLarge(), incoming, CLOSE.TOO_LARGE)
     signaling.receive(peer, { ...incoming, value: named(event, args[0]) })
-  })
-  socket.on('disconnect', (reason: string) => {
-    deps.lifecycle.ended(peer, admission, reason === 'client namespace disconnect')
   })
 }
 
@@ -129,23 +159,41 @@ function hasBinary(payload: unknown): boolean {
 }
 
 /**
- * Lets go of the HTTP request, which would live as long as the connection. What a second CONNECT on the same connection
- * needs for its handshake is kept: Socket.IO reads it from here again.
+ * Lets go of the HTTP request and of what CONNECT carried, which would live as long as the connection. What a second
+ * CONNECT on the same connection needs for its handshake is kept: Socket.IO reads it from here again.
  */
-function releaseRequest({ conn }: IoSocket): void {
-  const { _query, url, headers } = conn.request as unknown as { _query: unknown; url: string; headers: Headers }
+function releaseRequest(socket: IoSocket): void {
+  const { conn } = socket
+  const { _query, headers } = conn.request as unknown as { _query: Record<string, unknown>; headers: Headers }
   const { origin, authorization } = headers
-  ;(conn as { request: unknown }).request = { _query, url, headers: { origin, authorization }, connection: {} }
+  const query = Object.fromEntries(QUERY.flatMap((name) => (name in _query ? [[name, String(_query[name])]] : [])))
+  ;(conn as { request: unknown }).request = {
+    _query: query,
+    url: `/?${new URLSearchParams(query)}`,
+    headers: { origin, authorization },
+    connection: {},
+  }
+  Object.assign(socket.handshake, { auth: {}, query: {}, headers: {}, url: '' })
 }
 
-/** A callback may be called once; a closing fault may want to answer it twice. */
-function once(ack: Ack): Ack {
+/** A callback may be called once; a closing fault may want to answer it twice. It counts as what waits for the client. */
+function bounded(ack: Ack, peer: Peer): Ack {
   let called = false
   return (reply) => {
     if (called) return
     called = true
     ack(reply)
+    peer.cutIfBehind()
   }
+}
+
+/** @throws INVALID_REQUEST where CONNECT carries much beside its token, of which nothing would be read */
+function checkSize(auth: Record<string, unknown>): void {
+  const { token: _token, ticket: _ticket, ...rest } = auth
+  if (Buffer.byteLength(JSON.stringify(rest)) <= CONNECT_MAX_BYTES) return
+  throw new AppError('INVALID_REQUEST', `auth may have ${CONNECT_MAX_BYTES} bytes at most beside its token`, {
+    details: { field: 'auth' },
+  })
 }
 
 function readHandshake(socket: IoSocket): HandshakeRequest {

@@ -1,35 +1,26 @@
 /**
  * Packets for a Socket.IO peer: the event's name and the message's JSON, put together without parsing it again.
- * Where the connection began as a WebSocket, the frames of messages go to its TCP socket past the engine, all that a
- * turn has in one write, as with raw peers; the engine writes its own frames whole, so the two never mix within a frame.
+ * Where the connection's transport is a WebSocket, the frames of messages go to its TCP socket past the engine, all that
+ * a turn has in one write, as with raw peers; the engine writes its own frames whole, so the two never mix within a frame.
  */
-import type { IncomingMessage } from 'node:http'
-import type { Socket as TcpSocket } from 'node:net'
 import type { Socket } from 'socket.io'
 import { FrameQueue, type WriteSchedule } from '../frame-queue.ts'
 import type { Transport } from '../peer.ts'
 import { encodeTextFrames } from '../text-frames.ts'
+import type { EngineSession } from './engine-session.ts'
 
-/** Twice what the log keeps of a call: a client this far behind is better off resuming. */
-const BEHIND_PACKETS = 512
-const BEHIND_BYTES = 1024 * 1024
-
-/** The one thing here that Engine.IO does not publish; test/signaling/slow-consumer.test.ts fails if it changes. */
-interface WritesBehind {
-  writeBuffer: unknown[]
-}
+/** RFC 6455 section 5.5: a control frame carries at most 125 bytes, two of them the close code. */
+const MAX_REASON_LENGTH = 120
 
 export class SocketIoTransport implements Transport {
   readonly kind = 'socketio'
   readonly #socket: Socket
+  readonly #session: EngineSession
   readonly #queue: FrameQueue
-  /** Undefined where the connection began with polling: which socket it is on then, only the engine knows. */
-  readonly #tcp: TcpSocket | undefined
 
-  /** Must be made while the connection still has its HTTP request. */
-  constructor(socket: Socket, schedule: WriteSchedule) {
+  constructor(socket: Socket, session: EngineSession, schedule: WriteSchedule) {
     this.#socket = socket
-    this.#tcp = webSocketOf(socket.conn.request)
+    this.#session = session
     this.#queue = new FrameQueue(schedule, (packets) => this.#write(packets))
   }
 
@@ -50,39 +41,33 @@ export class SocketIoTransport implements Transport {
   #write(packets: string[]): void {
     if (!this.#socket.connected) return
     const { conn } = this.#socket
-    if (this.#tcp !== undefined && conn.readyState === 'open' && this.#held === 0)
-      this.#tcp.write(encodeTextFrames(packets.map((packet) => `4${packet}`)))
+    // The transport that there is, whatever the client's headers said of it.
+    const { tcp, held } = this.#session
+    if (tcp !== undefined && conn.readyState === 'open' && held === 0)
+      tcp.write(encodeTextFrames(packets.map((packet) => `4${packet}`)))
     else for (const packet of packets) conn.write(packet)
   }
 
-  /** Packets that the engine keeps back while its transport has not taken the ones before. */
-  get #held(): number {
-    return (this.#socket.conn as unknown as WritesBehind).writeBuffer.length
-  }
-
-  /** Socket.IO knows no close codes: the message before says why, and the client does not reconnect by itself. */
-  close(): void {
+  /** Socket.IO clients see no close code: the message before says why, and the client does not reconnect by itself. */
+  close(code: number, reason: string): void {
     this.#queue.flush()
+    this.#session.guard?.closeAs(code, reason.slice(0, MAX_REASON_LENGTH))
     this.#socket.disconnect(true)
   }
 
   /** A client reconnects after a closed transport, never after a disconnect by the server (socket.io 4.8.4, measured). */
-  move(): void {
+  move(code: number, reason: string): void {
     this.#queue.flush()
+    this.#session.guard?.closeAs(code, reason.slice(0, MAX_REASON_LENGTH))
     this.#socket.conn.close()
   }
 
   isBehind(): boolean {
-    return (this.#tcp?.writableLength ?? 0) + this.#queue.length > BEHIND_BYTES || this.#held > BEHIND_PACKETS
+    return this.#session.isBehind(this.#queue.length)
   }
 
   cut(): void {
     this.#queue.clear()
-    this.#socket.conn.close(true)
+    this.#session.cut()
   }
-}
-
-/** The TCP socket of a connection that was asked for as a WebSocket, and so stays on it. */
-function webSocketOf({ headers, socket }: IncomingMessage): TcpSocket | undefined {
-  return headers.upgrade?.toLowerCase() === 'websocket' ? socket : undefined
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { Decoder, type Packet } from 'socket.io-parser'
+import { Decoder, type Packet, PacketType } from 'socket.io-parser'
 import { textKeepingParser, textOf } from './text-keeping-parser.ts'
 
 /** What decoders make of packets: theirs and ours. */
@@ -28,12 +28,7 @@ const PACKETS: Record<string, unknown[]> = {
   'a connect and a disconnect': ['0{"token":"t"}', '1'],
   'an acknowledgement': ['312["offer",{"a":1}]'],
   'what is broken': ['2["offer",{"type":"offer"}', '2["offer",{]', '2["offer",{}}]', '', '9', '2', '2-5["offer",{}]'],
-  'bytes, and text between them': [
-    '51-["offer",{"sdp":{"_placeholder":true,"num":0}}]',
-    '2["offer",{"type":"offer"}]',
-    Buffer.from('x'),
-    '2["offer",{"type":"offer"}]',
-  ],
+  'bytes of a wrong kind': ['511-["offer",{}]', '50-["offer",{}]', Buffer.from('x')],
 }
 
 describe('text-keeping parser', () => {
@@ -41,6 +36,23 @@ describe('text-keeping parser', () => {
     it(`reads ${name} as the library does`, () => {
       expect(decode(new textKeepingParser.Decoder(), packets)).to.deep.equal(decode(new Decoder(), packets))
     })
+
+  it('waits for no attachment and keeps none', () => {
+    const decoded = decode(new textKeepingParser.Decoder(), [
+      '52-7["offer",{"sdp":{"_placeholder":true,"num":1}}]',
+      Buffer.from('one'),
+      '2["offer",{"type":"offer"}]',
+      Buffer.from('two'),
+      '2["offer",{"type":"offer"}]',
+    ])
+
+    const event = { type: PacketType.EVENT, nsp: '/' }
+    expect(decoded.map((packet) => (typeof packet === 'string' ? packet : { ...packet }))).to.deep.equal([
+      { ...event, id: 7, data: ['offer', { sdp: Buffer.alloc(0) }] },
+      'An attachment must come',
+      { ...event, data: ['offer', { type: 'offer' }] },
+    ])
+  })
 
   it("keeps the text of signaling's events as it came", () => {
     const text = '{"type":"candidate", "candidate":"\\u0041","n":1.0,"n":2}'

@@ -19,6 +19,8 @@ const EVENTS = new Set([
 const ID_DIGITS_MAX = 15
 const BINARY = [PacketType.BINARY_EVENT, PacketType.BINARY_ACK].map(String)
 
+const NO_BYTES = Buffer.alloc(0)
+
 const texts = new WeakMap<object, string>()
 
 /** The JSON that a payload was parsed from, whole; undefined where the library's way was taken. */
@@ -46,17 +48,17 @@ function readPlainEvent(packet: string): PlainEvent | undefined {
 }
 
 class TextKeepingDecoder extends Decoder {
-  /** Bytes may be under way; the library judges what comes between. */
-  #hasSeenBinary = false
+  /** Attachments that are announced and have not come. */
+  #announced = 0
 
   override add(packet: unknown): void {
-    const event = typeof packet === 'string' && !this.#hasSeenBinary ? readPlainEvent(packet) : undefined
-    const payload = event === undefined ? undefined : parseObject(event.text)
-    if (event === undefined || payload === undefined) {
-      this.#hasSeenBinary ||= typeof packet !== 'string' || BINARY.includes(packet.charAt(0))
-      super.add(packet)
+    if (typeof packet !== 'string' && this.#announced > 0) {
+      this.#announced -= 1
       return
     }
+    const event = typeof packet === 'string' && this.#announced === 0 ? readPlainEvent(packet) : undefined
+    const payload = event === undefined ? undefined : parseObject(event.text)
+    if (event === undefined || payload === undefined) return this.#addOther(packet)
     texts.set(payload, event.text)
     const data = [event.name, payload]
     this.emitReserved('decoded', {
@@ -65,6 +67,18 @@ class TextKeepingDecoder extends Decoder {
       data,
       ...(event.id === undefined ? {} : { id: event.id }),
     })
+  }
+
+  /**
+   * Bytes are refused whatever they hold, so they are not waited for: the announcement would keep what it announces in
+   * memory, and so would each attachment. Empty ones take their place.
+   */
+  #addOther(packet: unknown): void {
+    if (this.#announced > 0) throw new Error('An attachment must come')
+    super.add(packet)
+    if (typeof packet !== 'string' || !BINARY.includes(packet.charAt(0))) return
+    this.#announced = Number.parseInt(packet.slice(1), 10)
+    for (let given = 0; given < this.#announced; given++) super.add(NO_BYTES)
   }
 }
 

@@ -9,6 +9,8 @@ const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODE
 /** The product's limits: a larger message is refused, a much larger one is not even read. */
 const MAX_MESSAGE_BYTES = 64 * 1024
 const READ_MAX_BYTES = 256 * 1024
+/** Fragments of one message, and of all frames at once. */
+const FRAGMENTS_MAX = 128
 /** As many connections as a user may have to one call. */
 const CONNECTIONS_PER_USER = 5
 
@@ -61,6 +63,15 @@ const VIOLATIONS: Record<string, [code: number, ...frames: Buffer[]]> = {
     encodeFrame(CONTINUATION, 'x', { fin: false }),
   ],
   'the announcement of 2^53 bytes': [1009, Buffer.from([0x81, 0xff, 0, 0x20, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])],
+}
+
+/** A text in so many frames, as equal as they can be. */
+function inFragments(text: string, count: number): Buffer[] {
+  const size = Math.ceil(text.length / count)
+  const parts = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []
+  return parts.map((part, index) =>
+    encodeFrame(index === 0 ? TEXT : CONTINUATION, part, { fin: index === parts.length - 1 }),
+  )
 }
 
 /** Upgrade requests that are none, and the status that answers them. */
@@ -145,21 +156,27 @@ for (const entry of ['a gateway', 'the edge'] as const) {
       await callee.close()
     })
 
-    it('takes a message in a thousand fragments, and one as large as allowed in two', async () => {
+    it('takes a message in as many fragments as allowed, and one as large as allowed in two', async () => {
       const wire = await Wire.open(url)
       const padded = (length: number) => join().replace('}', `,"padding":"${'x'.repeat(length)}"}`)
-      const small = Buffer.from(padded(1_000 - padded(0).length))
+      const small = padded(4 * FRAGMENTS_MAX - padded(0).length)
 
-      const frames = [...small].map((byte, index) =>
-        encodeFrame(index === 0 ? TEXT : CONTINUATION, Buffer.from([byte]), { fin: index === small.length - 1 }),
-      )
-      wire.write(Buffer.concat(frames))
+      wire.write(Buffer.concat(inFragments(small, FRAGMENTS_MAX)))
       await wire.nextText(isJoined)
       const large = padded(MAX_MESSAGE_BYTES - padded(0).length)
       wire.send(TEXT, large.slice(0, 60_000), { fin: false })
       wire.send(CONTINUATION, large.slice(60_000))
 
       await wire.nextText(isJoined)
+    })
+
+    it('closes with 1008 on a message in more fragments', async () => {
+      const wire = await Wire.open(url)
+
+      wire.write(Buffer.concat(inFragments('x'.repeat(4 * FRAGMENTS_MAX), 2 * FRAGMENTS_MAX)))
+
+      expect(await wire.nextText()).to.include('RATE_LIMITED')
+      expect(await wire.nextClose()).to.equal(1008)
     })
 
     it('answers fragments of more than 64 KiB together by an error and 1009', async () => {
