@@ -51,7 +51,12 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     assertMayActFor(identityOf(request), wanted.callerId)
     const merge = merges ? { deviceId: deviceId ?? ownDevice(request, wanted.callerId) } : undefined
     if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
-    const initiated = await calls.initiate({ ...wanted, merge, idempotency: idempotencyOf(request) })
+    const initiated = await calls.initiate({
+      ...wanted,
+      merge,
+      idempotency: idempotencyOf(request),
+      isAbandoned: () => contextOf(request).isOverdue === true,
+    })
     sendInitiated(request, response, initiated)
   }
 

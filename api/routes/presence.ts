@@ -23,6 +23,7 @@ export function presenceRoutes({ calls, presence }: ApiServices, guards: Guards)
 
   async function update(request: Request, response: Response): Promise<void> {
     const identity = identityOf(request)
+    contextOf(request).overdueCode = 'PRESENCE_UPDATE_FAILED'
     const { status, visibility, callId, userId = identity.userId } = parsePresence(request)
     contextOf(request).callId = callId
     const call = callId === undefined ? undefined : await requireLive(callId)

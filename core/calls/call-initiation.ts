@@ -25,6 +25,8 @@ export interface InitiateCommand {
   idempotency?: IdempotencyKey
   /** Set where an initiate that meets a call of its callee to its caller shall answer that call. */
   merge?: { deviceId: string | undefined }
+  /** True once nobody waits for the answer any more: then no call may come of it. */
+  isAbandoned?(): boolean
 }
 
 export interface Initiated {
@@ -78,7 +80,15 @@ export class CallInitiation {
     const { callerId, calleeId, idempotency } = command
     const id = randomUUID()
     const group = chooseGroup(id, this.#open)
-    const wanted: NewCall = { id, group, callerId, calleeId, type: command.type, idempotency }
+    const wanted: NewCall = {
+      id,
+      group,
+      callerId,
+      calleeId,
+      type: command.type,
+      idempotency,
+      isAbandoned: command.isAbandoned,
+    }
     let blockers: StoredCall[] = []
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       // Repeating is safe: if the first attempt was committed after all, the second finds its id below.

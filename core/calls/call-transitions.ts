@@ -6,6 +6,7 @@
 import type { Knex } from 'knex'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
+import { AppError } from '../protocol/errors.ts'
 import type { CallType, EndReason } from '../protocol/signaling.ts'
 import { WebhookQueue } from '../webhooks/enqueue.ts'
 import type { Call } from './call.ts'
@@ -28,6 +29,8 @@ export interface NewCall {
   calleeId: string
   type: CallType
   idempotency?: IdempotencyKey
+  /** True once nobody waits for the answer any more. */
+  isAbandoned?(): boolean
 }
 
 /** `busy`: one of the two is in a live call, `offline`: the callee has set itself offline, `known`: the key has a call. */
@@ -77,15 +80,22 @@ export class CallTransitions {
 
   /**
    * Makes a call, unless something stands against it; then nothing is kept.
-   * @throws CONFLICT where the key was used with another body
+   * @throws CONFLICT where the key was used with another body, SERVICE_UNAVAILABLE where it is abandoned meanwhile
    */
   async create(call: NewCall): Promise<Creation> {
     try {
-      return { kind: 'created', change: await this.#db.transaction((trx) => this.#createIn(trx, call)) }
+      return { kind: 'created', change: await this.#db.transaction((trx) => this.#createWanted(trx, call)) }
     } catch (error) {
       if (error instanceof Refused && error.kind !== 'lost') return { kind: error.kind }
       throw error
     }
+  }
+
+  /** A caller who was told that the call failed must not find themselves in it. */
+  async #createWanted(trx: Knex.Transaction, call: NewCall): Promise<Change> {
+    const created = await this.#createIn(trx, call)
+    if (call.isAbandoned?.()) throw new AppError('SERVICE_UNAVAILABLE')
+    return created
   }
 
   async #createIn(
