@@ -30,6 +30,7 @@ const initiateBody = z.object({
   call_type: z.enum(['voice', 'video'], 'must be voice or video'),
   on_glare: z.enum(['reject', 'merge'], 'must be reject or merge').nullish(),
   device_id: deviceId.nullish(),
+  decline_ringing: z.boolean('must be true or false').nullish(),
 })
 
 const answerBody = z.object({ user_id: uuid, device_id: deviceId.nullish() })
@@ -41,6 +42,7 @@ const endBody = z.object({
   reason: z
     .enum(['user_hangup', 'connection_failed', 'timeout'], 'must be user_hangup, connection_failed or timeout')
     .nullish(),
+  expected_status: z.enum(['connecting', 'active'], 'must be connecting or active').nullish(),
 })
 
 const presenceBody = z.object({
@@ -99,6 +101,7 @@ export function parseInitiate(request: Request) {
     calleeId: body.callee_id,
     type: body.call_type,
     merges: body.on_glare === 'merge',
+    declinesRinging: body.decline_ringing ?? false,
     deviceId: body.device_id ?? undefined,
   }
 }
@@ -111,7 +114,11 @@ export function parseAnswer(request: Request) {
 /** The body is optional: `userId` is undefined where it names nobody. */
 export function parseEnd(request: Request) {
   const body = read(endBody, contextOf(request).body === undefined ? {} : parseJson(request))
-  return { userId: body.user_id ?? undefined, reason: body.reason ?? ('user_hangup' as const) }
+  return {
+    userId: body.user_id ?? undefined,
+    reason: body.reason ?? ('user_hangup' as const),
+    expectedStatus: body.expected_status ?? undefined,
+  }
 }
 
 /** The body is optional: undefined where it names nobody. */

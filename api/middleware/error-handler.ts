@@ -23,7 +23,8 @@ export function createRefuse(log: Logger, metrics: ApiMetrics): Refuse {
       log[level]({ requestId, code: refusal.code, err: describe(cause, level === 'error') }, 'request failed')
     }
     if (response.headersSent) return
-    if (refusal.status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS))
+    const waitSeconds = refusal.status === 503 ? RETRY_AFTER_SECONDS : refusal.details?.retry_after_seconds
+    if (typeof waitSeconds === 'number') response.set('Retry-After', String(waitSeconds))
     response.status(refusal.status).json(errorBody(refusal, requestId))
   }
 }

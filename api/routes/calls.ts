@@ -31,6 +31,7 @@ import {
 } from '../present.ts'
 import { assertManages, assertMayActFor, contextOf, identityOf, mayActFor } from '../request-context.ts'
 import type { ApiServices } from '../services.ts'
+import { maySee } from '../visibility.ts'
 
 export function callRoutes(services: ApiServices, guards: Guards): Router {
   const { calls, rooms, presence } = services
@@ -50,14 +51,29 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     const { merges, deviceId, ...wanted } = parseInitiate(request)
     assertMayActFor(identityOf(request), wanted.callerId)
     const merge = merges ? { deviceId: deviceId ?? ownDevice(request, wanted.callerId) } : undefined
-    if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
-    const initiated = await calls.initiate({
-      ...wanted,
-      merge,
-      idempotency: idempotencyOf(request),
-      isAbandoned: () => contextOf(request).isOverdue === true,
-    })
-    sendInitiated(request, response, initiated)
+    const command = { ...wanted, merge, idempotency: idempotencyOf(request) }
+    const isAbandoned = () => contextOf(request).isOverdue === true
+    try {
+      if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
+      sendInitiated(request, response, await calls.initiate({ ...command, isAbandoned }))
+    } catch (error) {
+      throw error instanceof AppError ? await asTold(error, { request, response }, wanted.calleeId) : error
+    }
+  }
+
+  /** Whether a hidden user is offline or in a call is nobody's business: both refusals are one. */
+  async function asTold(
+    refusal: AppError,
+    { request, response }: { request: Request; response: Response },
+    calleeId: string,
+  ): Promise<AppError> {
+    if (refusal.code === 'RATE_LIMITED') {
+      services.metrics.limited('unanswered_rings')
+      tellSpent(response, refusal)
+    }
+    const isOfCallee = refusal.code === 'USER_ALREADY_IN_CALL' && refusal.details?.call_id === undefined
+    if (!isOfCallee || (await maySee(await presence.find(calleeId), identityOf(request), calls))) return refusal
+    return new AppError('USER_NOT_AVAILABLE')
   }
 
   function sendInitiated(request: Request, response: Response, { call, merged, replayed }: Initiated): void {
@@ -89,9 +105,9 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
 
   async function end(request: Request, response: Response): Promise<void> {
     const callId = parsePathId(request, 'call_id')
-    const { userId = identityOf(request).userId, reason } = parseEnd(request)
+    const { userId = identityOf(request).userId, reason, expectedStatus } = parseEnd(request)
     await assertMayActIn(callId, request, userId)
-    response.json(presentEnded(await calls.end(callId, userId, reason)))
+    response.json(presentEnded(await calls.end(callId, userId, reason, expectedStatus)))
   }
 
   async function status(request: Request, response: Response): Promise<void> {
@@ -158,4 +174,13 @@ function idempotencyOf(request: Request): IdempotencyKey | undefined {
   } catch {
     return undefined
   }
+}
+
+/** In place of the state of the limit for all initiates, which has let this one pass. */
+function tellSpent(response: Response, { details }: AppError): void {
+  response.set({
+    'RateLimit-Limit': String(details?.limit),
+    'RateLimit-Remaining': '0',
+    'RateLimit-Reset': String(details?.retry_after_seconds),
+  })
 }

@@ -64,6 +64,9 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       setupTimeoutMs: e.SETUP_TIMEOUT_SECONDS * 1000,
       lostPeersTimeoutMs: e.LOST_PEERS_TIMEOUT_SECONDS * 1000,
       requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,
+      /** Rings of one caller at one callee that may go unanswered within the window. */
+      unansweredRingsMax: e.UNANSWERED_RINGS_MAX,
+      unansweredRingsWindowMs: e.UNANSWERED_RINGS_WINDOW_SECONDS * 1000,
       idempotencyRetentionMs: e.IDEMPOTENCY_RETENTION_SECONDS * 1000,
       outboxRetentionMs: e.OUTBOX_RETENTION_SECONDS * 1000,
       /** Which events are written down for which endpoint; without any, nothing is. */
