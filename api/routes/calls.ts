@@ -9,7 +9,7 @@ import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
 import type { Guards } from '../guards.ts'
 import {
-  hashBody,
+  hashInitiate,
   parseAnswer,
   parseEnd,
   parseHistoryQuery,
@@ -170,7 +170,7 @@ function idempotencyOf(request: Request): IdempotencyKey | undefined {
   try {
     const key = parseIdempotencyKey(request)
     if (key === undefined) return undefined
-    return { userId: identityOf(request).userId, key, bodyHash: hashBody(parseJson(request)) }
+    return { userId: identityOf(request).userId, key, bodyHash: hashInitiate(parseJson(request)) }
   } catch {
     return undefined
   }
