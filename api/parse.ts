@@ -1,5 +1,4 @@
 /** Request to typed command, or INVALID_REQUEST that names the fields. Nothing here asks who the caller is. */
-import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import { z } from 'zod'
 import type { HistoryQuery } from '../core/calls/history-store.ts'
@@ -180,32 +179,6 @@ export function parseIdempotencyKey(request: Request): string | undefined {
   return key
 }
 
-/**
- * Equal for bodies of an initiate that say the same, however they are spaced and ordered: ids in any letter case, and
- * an optional field that is left out, null or its default. Hashes of lower-case bodies stay what they were: keys are kept for a day.
- */
-export function hashInitiate(body: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(plainInitiate(body))))
-    .digest('hex')
-}
-
-function plainInitiate(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
-  const { on_glare, decline_ringing, device_id, ...rest } = body as Record<string, unknown>
-  for (const name of ['caller_id', 'callee_id']) {
-    const id = rest[name]
-    if (typeof id === 'string') rest[name] = id.toLowerCase()
-  }
-  const given = {
-    on_glare: on_glare === 'reject' ? null : on_glare,
-    decline_ringing: decline_ringing || null,
-    device_id,
-  }
-  const said = Object.entries(given).filter(([, value]) => value !== null && value !== undefined)
-  return { ...rest, ...Object.fromEntries(said) }
-}
-
 /** @throws INVALID_REQUEST for anything but JSON in UTF-8 */
 export function parseJson(request: Request): unknown {
   const bytes = contextOf(request).body
@@ -215,13 +188,6 @@ export function parseJson(request: Request): unknown {
   } catch {
     throw new AppError('INVALID_REQUEST', 'The body is not JSON')
   }
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return entries.map(([key, member]) => [key, sorted(member)])
 }
 
 interface Fault {

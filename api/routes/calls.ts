@@ -7,9 +7,9 @@ import { readTimeline } from '../../core/calls/call-timeline.ts'
 import type { IdempotencyKey } from '../../core/calls/idempotency-store.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
+import { hashInitiate } from '../body-hash.ts'
 import type { Guards } from '../guards.ts'
 import {
-  hashInitiate,
   parseAnswer,
   parseEnd,
   parseHistoryQuery,
