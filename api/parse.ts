@@ -1,5 +1,4 @@
 /** Request to typed command, or INVALID_REQUEST that names the fields. Nothing here asks who the caller is. */
-import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import { z } from 'zod'
 import type { HistoryQuery } from '../core/calls/history-store.ts'
@@ -28,6 +27,7 @@ const initiateBody = z.object({
   call_type: z.enum(['voice', 'video'], 'must be voice or video'),
   on_glare: z.enum(['reject', 'merge'], 'must be reject or merge').nullish(),
   device_id: deviceId.nullish(),
+  decline_ringing: z.boolean('must be true or false').nullish(),
 })
 
 const answerBody = z.object({ user_id: uuid, device_id: deviceId.nullish() })
@@ -39,6 +39,7 @@ const endBody = z.object({
   reason: z
     .enum(['user_hangup', 'connection_failed', 'timeout'], 'must be user_hangup, connection_failed or timeout')
     .nullish(),
+  expected_status: z.enum(['connecting', 'active'], 'must be connecting or active').nullish(),
 })
 
 const presenceBody = z.object({
@@ -97,6 +98,7 @@ export function parseInitiate(request: Request) {
     calleeId: body.callee_id,
     type: body.call_type,
     merges: body.on_glare === 'merge',
+    declinesRinging: body.decline_ringing ?? false,
     deviceId: body.device_id ?? undefined,
   }
 }
@@ -109,7 +111,11 @@ export function parseAnswer(request: Request) {
 /** The body is optional: `userId` is undefined where it names nobody. */
 export function parseEnd(request: Request) {
   const body = read(endBody, contextOf(request).body === undefined ? {} : parseJson(request))
-  return { userId: body.user_id ?? undefined, reason: body.reason ?? ('user_hangup' as const) }
+  return {
+    userId: body.user_id ?? undefined,
+    reason: body.reason ?? ('user_hangup' as const),
+    expectedStatus: body.expected_status ?? undefined,
+  }
 }
 
 /** The body is optional: undefined where it names nobody. */
@@ -171,13 +177,6 @@ export function parseIdempotencyKey(request: Request): string | undefined {
   return key
 }
 
-/** Equal for bodies that say the same, however they are spaced and ordered. */
-export function hashBody(body: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(body)))
-    .digest('hex')
-}
-
 /** @throws INVALID_REQUEST for anything but JSON in UTF-8 */
 export function parseJson(request: Request): unknown {
   const bytes = contextOf(request).body
@@ -187,13 +186,6 @@ export function parseJson(request: Request): unknown {
   } catch {
     throw new AppError('INVALID_REQUEST', 'The body is not JSON')
   }
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return entries.map(([key, member]) => [key, sorted(member)])
 }
 
 interface Fault {

@@ -1,7 +1,7 @@
 /** What the guards of a request have found out, for the guards and the handler after them, and for its log line. */
 import type { Request } from 'express'
 import type { Identity } from '../core/platform/token-claims.ts'
-import { AppError } from '../core/protocol/errors.ts'
+import { AppError, type ErrorCode } from '../core/protocol/errors.ts'
 
 export interface RequestContext {
   requestId: string
@@ -11,6 +11,10 @@ export interface RequestContext {
   callId?: string
   /** The body's bytes; undefined where the request has none. */
   body?: Buffer
+  /** The request was answered by its deadline; what it still does reaches nobody. */
+  isOverdue?: boolean
+  /** What its deadline answers with, where that is not SERVICE_UNAVAILABLE. */
+  overdueCode?: ErrorCode
 }
 
 const contexts = new WeakMap<Request, RequestContext>()

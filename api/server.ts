@@ -3,7 +3,8 @@ import express, { type Express } from 'express'
 import { AppError } from '../core/protocol/errors.ts'
 import { createGuards } from './guards.ts'
 import { crossOrigin } from './middleware/cross-origin.ts'
-import { errorHandler } from './middleware/error-handler.ts'
+import { deadline } from './middleware/deadline.ts'
+import { createRefuse, errorHandler } from './middleware/error-handler.ts'
 import { refuseOtherMethods } from './middleware/method-not-allowed.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
@@ -25,6 +26,7 @@ const BUILT_PAGE = new URL('../web/', import.meta.url)
 export function createApiServer(services: ApiServices, builtPage: URL = BUILT_PAGE): Express {
   const { config, log } = services.platform
   const guards = createGuards(services)
+  const refuse = createRefuse(log, services.metrics)
   const app = express()
   app.disable('x-powered-by')
   // Nothing here is worth revalidating: answers are small, private and not to be stored.
@@ -37,6 +39,7 @@ export function createApiServer(services: ApiServices, builtPage: URL = BUILT_PA
   app.use(requestLog(log, services.metrics))
   app.use(apiHeaders())
   app.use(crossOrigin(config.http.corsOrigins))
+  app.use(deadline(config.postgres.timeoutMs, refuse))
   app.use(refuseOtherMethods(healthRoutes(services)))
   app.use(refuseOtherMethods(callRoutes(services, guards)))
   app.use(refuseOtherMethods(presenceRoutes(services, guards)))
@@ -52,6 +55,6 @@ export function createApiServer(services: ApiServices, builtPage: URL = BUILT_PA
   app.use(() => {
     throw new AppError('NOT_FOUND', 'There is nothing at this path')
   })
-  app.use(errorHandler(log, services.metrics))
+  app.use(errorHandler(refuse))
   return app
 }

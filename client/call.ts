@@ -102,21 +102,24 @@ export class Call extends Events<CallEvents> {
     }
   }
 
-  /** Refuses an incoming call. */
+  /** Refuses an incoming call that rings. One that another device of this user has answered meanwhile goes on there. */
   decline(): Promise<void> {
     return this.hangUp()
   }
 
-  /** Ends the call for both sides, whatever it is at. Media stops at once; rejects where the service cannot be told. */
+  /** Ends the call for both sides, or declines one that only rings here. Rejects where the service cannot be told. */
   async hangUp(reason: EndRequestReason = 'user_hangup'): Promise<void> {
     if (this.#state.phase === 'ended') return
     this.#session?.connection.close()
     this.#media?.stop()
+    const onlyRings = this.direction === 'incoming' && this.#state.phase === 'ringing' && !this.#answering
+    const body = { user_id: this.#context.identity.userId, reason }
     try {
-      const { end_reason } = await this.#context.rest.end(this.id, { user_id: this.#context.identity.userId, reason })
-      this.#end(end_reason)
+      const wish = onlyRings ? { ...body, expected_status: 'connecting' as const } : body
+      this.#end((await this.#context.rest.end(this.id, wish)).end_reason)
     } catch (error) {
       const failure = asCallingError(error, 'NETWORK_ERROR')
+      if (failure.code === 'CONFLICT' && onlyRings) return this.#end('answered_elsewhere')
       if (failure.code === 'CALL_ALREADY_ENDED') await this.check()
       this.#end('unknown')
       if (failure.code !== 'CALL_ALREADY_ENDED') throw failure
@@ -146,8 +149,10 @@ export class Call extends Events<CallEvents> {
   /** @internal It rings here, or there. */
   ring(): void {
     this.#change({ phase: 'ringing' })
-    // The service ends the call at the same moment; this device is silent even where it cannot hear so.
-    if (this.ringMs !== undefined) this.#ringTimer = setTimeout(() => this.#rungOut(), this.ringMs)
+    // The service ends the call at the same moment; this device is silent even where it cannot hear so. An answer of it
+    // that is under way may have been in time: the service decides.
+    if (this.ringMs !== undefined)
+      this.#ringTimer = setTimeout(() => this.#answering || this.#end('no_answer'), this.ringMs)
   }
 
   /** @internal Takes part from now on: an outgoing call from its start, an incoming one from its answer. */
@@ -207,11 +212,6 @@ export class Call extends Events<CallEvents> {
   /** @internal Over for this device, whatever the call does. */
   drop(): void {
     this.#end('unknown')
-  }
-
-  #rungOut(): void {
-    // The answer of this device may have been in time: the service decides.
-    if (!this.#answering) this.#end('no_answer')
   }
 
   async #signalingEnded({ code, error }: SocketEnd): Promise<void> {

@@ -106,7 +106,7 @@ export class CallingClient extends Events<ClientEvents> {
   }
 
   /**
-   * Calls a user. Resolves when it rings there, or would; rejects with the service's code, for instance
+   * Calls a user; a call that rings here meanwhile is declined as busy. Resolves when it rings there, or would; rejects with the service's code, for instance
    * `USER_ALREADY_IN_CALL` or `USER_NOT_AVAILABLE`, or with `MEDIA_UNAVAILABLE` before anybody is rung.
    */
   async call(userId: string, { video = false, onGlare }: CallOptions = {}): Promise<Call> {
@@ -122,6 +122,8 @@ export class CallingClient extends Events<ClientEvents> {
         callee_id: userId,
         call_type: video ? 'video' : 'voice',
         device_id: identity.deviceId,
+        // A call that rings here meanwhile finds this user busy; it must not keep them from calling.
+        decline_ringing: true,
         ...(onGlare === 'merge' ? { on_glare: onGlare } : {}),
       })
       this.#assertReachable(identity, initiated)

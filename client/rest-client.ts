@@ -19,6 +19,14 @@ export interface InitiateRequest {
   call_type: CallType
   device_id: string
   on_glare?: 'merge'
+  decline_ringing?: boolean
+}
+
+export interface EndRequest {
+  user_id: string
+  reason: EndRequestReason
+  /** A call that is live in another state goes on: `CONFLICT`. */
+  expected_status?: 'connecting' | undefined
 }
 
 const REQUEST_DEADLINE_MS = 10_000
@@ -48,7 +56,7 @@ export class RestClient {
   }
 
   /** @throws CALL_ALREADY_ENDED also where an earlier attempt of the same request has ended it */
-  end(callId: string, body: { user_id: string; reason: EndRequestReason }): Promise<EndResponse> {
+  end(callId: string, body: EndRequest): Promise<EndResponse> {
     return this.#ask('DELETE', `/calls/${callId}`, body)
   }
 

@@ -15,6 +15,7 @@ import { parseUuid } from '../core/protocol/ids.ts'
 import { AdmissionGate, type GateCounts } from './admission-gate.ts'
 import { assertCallHere, assertChannelsHere, Elsewhere } from './elsewhere.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
+import { inTime } from './handshake-deadline.ts'
 import type { KnownCalls } from './known-calls.ts'
 import type { LocalCall } from './local-call.ts'
 
@@ -96,7 +97,13 @@ export class Handshakes {
     const startedAt = performance.now()
     const tookSeconds = () => (performance.now() - startedAt) / 1000
     try {
-      const admission = await this.#gate.pass((aside) => this.#check(request, aside))
+      const admission = await inTime(
+        (isLate) => {
+          const hasLeft = () => isLate() || request.hasLeft()
+          return this.#gate.pass((aside) => this.#check({ ...request, hasLeft }, aside))
+        },
+        (late) => this.giveBack(late),
+      )
       handshakeSeconds.observe(tookSeconds(), 'admitted')
       return admission
     } catch (error) {

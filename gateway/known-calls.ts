@@ -8,6 +8,7 @@
 import type { Call } from '../core/calls/call.ts'
 import { GroupCommit } from '../core/platform/group-commit.ts'
 import type { Logger } from '../core/platform/logger.ts'
+import { AppError } from '../core/protocol/errors.ts'
 import type { CallStatusMessage } from '../core/protocol/signaling.ts'
 import type { RoomStore } from '../core/rooms/room-store.ts'
 import { LocalCall } from './local-call.ts'
@@ -22,6 +23,8 @@ const READ_AT_ONCE_MAX = 256
 const READ_SPACING_MS = 20
 /** Queries under way at once: one that hangs must not hold up every handshake of an unknown call. */
 const READS_ABREAST = 4
+/** A Postgres that has said nothing for so long counts as away: the room is asked, and the client still waits for us. */
+const READ_WAIT_MS = 3_000
 
 interface Kept {
   call: LocalCall
@@ -70,7 +73,7 @@ export class KnownCalls {
     const generation = this.#generation
     let found: Call | undefined
     try {
-      found = await this.#queries.add(callId)
+      found = await answered(this.#queries.add(callId))
     } catch (error) {
       return this.#askRoom(callId, error)
     }
@@ -108,5 +111,18 @@ export class KnownCalls {
   forget(): void {
     this.#generation += 1
     this.#kept.clear()
+  }
+}
+
+/** @throws SERVICE_UNAVAILABLE where no answer comes in time; the query goes on, and its result is not used */
+async function answered<T>(reading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const silent = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new AppError('SERVICE_UNAVAILABLE')), READ_WAIT_MS)
+  })
+  try {
+    return await Promise.race([reading, silent])
+  } finally {
+    clearTimeout(timer)
   }
 }

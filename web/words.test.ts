@@ -7,6 +7,8 @@ describe('words of the page', () => {
     expect(endSentence('canceled', 'incoming', 'Bob')).to.equal('Missed call from Bob')
     expect(endSentence('declined', 'outgoing', 'Bob')).to.equal('Bob declined')
     expect(endSentence('declined', 'incoming', 'Bob')).to.equal('You declined')
+    expect(endSentence('busy', 'outgoing', 'Bob')).to.equal('Bob is busy')
+    expect(endSentence('busy', 'incoming', 'Bob')).to.equal('Missed call from Bob')
     expect(endSentence('no_answer', 'outgoing', 'Bob')).to.equal('Bob did not answer')
     expect(endSentence('hangup', 'incoming', 'Bob')).to.equal('Call ended')
   })

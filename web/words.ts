@@ -14,6 +14,8 @@ export function endSentence(
       return outgoing ? 'You cancelled the call' : `Missed call from ${name}`
     case 'declined':
       return outgoing ? `${name} declined` : 'You declined'
+    case 'busy':
+      return outgoing ? `${name} is busy` : `Missed call from ${name}`
     case 'no_answer':
       return outgoing ? `${name} did not answer` : `Missed call from ${name}`
     case 'connection_failed':
@@ -35,7 +37,7 @@ export function endSentence(
 
 /** Whether somebody called here in vain. */
 export function isMissed(reason: CallEndReason | undefined, direction: 'outgoing' | 'incoming'): boolean {
-  return direction === 'incoming' && (reason === 'canceled' || reason === 'no_answer')
+  return direction === 'incoming' && (reason === 'canceled' || reason === 'busy' || reason === 'no_answer')
 }
 
 /** The result of a call in the history, in one or two words. */
@@ -47,6 +49,7 @@ export function historyWord(
   if (status === 'failed') return 'Failed'
   if (end_reason === 'declined') return 'Declined'
   if (!outgoing) return 'Missed'
+  if (end_reason === 'busy') return 'Busy'
   return end_reason === 'canceled' ? 'Cancelled' : 'No answer'
 }
 

@@ -1,5 +1,5 @@
 /** The only way an error leaves the API: the contract's envelope. What is not an AppError tells nothing of itself. */
-import type { ErrorRequestHandler } from 'express'
+import type { ErrorRequestHandler, Request, Response } from 'express'
 import type { Logger } from '../../core/platform/logger.ts'
 import { isDatabaseAway } from '../../core/platform/postgres.ts'
 import { AppError, errorBody } from '../../core/protocol/errors.ts'
@@ -9,8 +9,11 @@ import { contextOf } from '../request-context.ts'
 /** Outages heal within seconds (a restarted Postgres, a failover); clients back off by themselves beyond that. */
 const RETRY_AFTER_SECONDS = 1
 
-export function errorHandler(log: Logger, metrics: ApiMetrics): ErrorRequestHandler {
-  return (error: unknown, request, response, next) => {
+/** Answers a request with a refusal, logs it and counts it. */
+export type Refuse = (error: unknown, request: Request, response: Response) => void
+
+export function createRefuse(log: Logger, metrics: ApiMetrics): Refuse {
+  return (error, request, response) => {
     const { requestId } = contextOf(request)
     const refusal = asAppError(error)
     metrics.refused(refusal.code)
@@ -19,10 +22,20 @@ export function errorHandler(log: Logger, metrics: ApiMetrics): ErrorRequestHand
       const level = refusal.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
       log[level]({ requestId, code: refusal.code, err: describe(cause, level === 'error') }, 'request failed')
     }
-    // Half a response cannot become another one; Express then closes the connection.
-    if (response.headersSent) return next(error)
-    if (refusal.status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS))
+    if (response.headersSent) return
+    const waitSeconds = refusal.status === 503 ? RETRY_AFTER_SECONDS : refusal.details?.retry_after_seconds
+    if (typeof waitSeconds === 'number') response.set('Retry-After', String(waitSeconds))
     response.status(refusal.status).json(errorBody(refusal, requestId))
+  }
+}
+
+export function errorHandler(refuse: Refuse): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    // Its client has an answer already, and goes on using the connection.
+    if (contextOf(request).isOverdue) return
+    refuse(error, request, response)
+    // Half a response cannot become another one; Express then closes the connection.
+    if (!response.writableEnded) next(error)
   }
 }
 

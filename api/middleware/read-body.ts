@@ -21,24 +21,27 @@ export const readBody: RequestHandler[] = [
   keepBytes,
 ]
 
-/** For a route that can do without one. */
+/**
+ * For a route that can do without one. A chunked request says only by its bytes that it has none (RFC 9112, section
+ * 6.3), as proxies send a bodyless DELETE; so its content type is judged once they are here.
+ */
 export const readOptionalBody: RequestHandler[] = [
   (request, _response, next) => {
-    if (announcesBody(request)) assertJson(request)
+    if (Number(request.get('content-length') ?? 0) > 0) assertJson(request)
     next()
   },
   readBytes,
   keepBytes,
+  (request, _response, next) => {
+    if (contextOf(request).body !== undefined) assertJson(request)
+    next()
+  },
 ]
 
 function keepBytes(...[request, , next]: Parameters<RequestHandler>): void {
   const bytes: unknown = request.body
   if (Buffer.isBuffer(bytes) && bytes.length > 0) contextOf(request).body = bytes
   next()
-}
-
-function announcesBody(request: Request): boolean {
-  return request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0
 }
 
 /** `application/json`, in UTF-8 (RFC 8259, section 8.1) where a charset is named at all. */

@@ -8,9 +8,9 @@ import type { IdempotencyKey } from '../../core/calls/idempotency-store.ts'
 import { deviceOf } from '../../core/platform/devices.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
+import { hashInitiate } from '../body-hash.ts'
 import type { Guards } from '../guards.ts'
 import {
-  hashBody,
   parseAnswer,
   parseEnd,
   parseHistoryQuery,
@@ -32,6 +32,7 @@ import {
 } from '../present.ts'
 import { assertManages, assertMayActFor, contextOf, identityOf, mayActFor } from '../request-context.ts'
 import type { ApiServices } from '../services.ts'
+import { maySee } from '../visibility.ts'
 
 export function callRoutes(services: ApiServices, guards: Guards): Router {
   const { calls, rooms, presence } = services
@@ -51,9 +52,29 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
     const { merges, deviceId, ...wanted } = parseInitiate(request)
     assertMayActFor(identityOf(request), wanted.callerId)
     const merge = merges ? { deviceId: deviceFor(request, wanted.callerId, deviceId) } : undefined
-    if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
-    const initiated = await calls.initiate({ ...wanted, merge, idempotency: idempotencyOf(request) })
-    sendInitiated(request, response, initiated)
+    const command = { ...wanted, merge, idempotency: idempotencyOf(request) }
+    const isAbandoned = () => contextOf(request).isOverdue === true
+    try {
+      if (requireOnlineCallee && !(await isReachable(wanted, merges))) throw new AppError('USER_NOT_AVAILABLE')
+      sendInitiated(request, response, await calls.initiate({ ...command, isAbandoned }))
+    } catch (error) {
+      throw error instanceof AppError ? await asTold(error, { request, response }, wanted.calleeId) : error
+    }
+  }
+
+  /** Whether a hidden user is offline or in a call is nobody's business: both refusals are one. */
+  async function asTold(
+    refusal: AppError,
+    { request, response }: { request: Request; response: Response },
+    calleeId: string,
+  ): Promise<AppError> {
+    if (refusal.code === 'RATE_LIMITED') {
+      services.metrics.limited('unanswered_rings')
+      tellSpent(response, refusal)
+    }
+    const isOfCallee = refusal.code === 'USER_ALREADY_IN_CALL' && refusal.details?.call_id === undefined
+    if (!isOfCallee || (await maySee(await presence.find(calleeId), identityOf(request), calls))) return refusal
+    return new AppError('USER_NOT_AVAILABLE')
   }
 
   function sendInitiated(request: Request, response: Response, { call, merged, replayed }: Initiated): void {
@@ -85,9 +106,9 @@ export function callRoutes(services: ApiServices, guards: Guards): Router {
 
   async function end(request: Request, response: Response): Promise<void> {
     const callId = parsePathId(request, 'call_id')
-    const { userId = identityOf(request).userId, reason } = parseEnd(request)
+    const { userId = identityOf(request).userId, reason, expectedStatus } = parseEnd(request)
     await assertMayActIn(callId, request, userId)
-    response.json(presentEnded(await calls.end(callId, userId, reason)))
+    response.json(presentEnded(await calls.end(callId, userId, reason, expectedStatus)))
   }
 
   async function status(request: Request, response: Response): Promise<void> {
@@ -150,8 +171,17 @@ function idempotencyOf(request: Request): IdempotencyKey | undefined {
   try {
     const key = parseIdempotencyKey(request)
     if (key === undefined) return undefined
-    return { userId: identityOf(request).userId, key, bodyHash: hashBody(parseJson(request)) }
+    return { userId: identityOf(request).userId, key, bodyHash: hashInitiate(parseJson(request)) }
   } catch {
     return undefined
   }
+}
+
+/** In place of the state of the limit for all initiates, which has let this one pass. */
+function tellSpent(response: Response, { details }: AppError): void {
+  response.set({
+    'RateLimit-Limit': String(details?.limit),
+    'RateLimit-Remaining': '0',
+    'RateLimit-Reset': String(details?.retry_after_seconds),
+  })
 }

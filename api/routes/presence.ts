@@ -1,7 +1,7 @@
 /** Presence over HTTP (contract, "Presence Management"), with `in_call` from the live call. */
 import { type Request, type Response, Router } from 'express'
 import { type Call, isLive, roleOf } from '../../core/calls/call.ts'
-import { isVisibleTo, type Presence } from '../../core/presence/presence-service.ts'
+import type { Presence } from '../../core/presence/presence-service.ts'
 import { AppError } from '../../core/protocol/errors.ts'
 import { BASE_PATH } from '../base-path.ts'
 import type { Guards } from '../guards.ts'
@@ -9,6 +9,7 @@ import { parsePathId, parsePresence } from '../parse.ts'
 import { presentPresence, presentPresenceCheck, presentPresenceUpdate } from '../present.ts'
 import { assertMayActFor, contextOf, identityOf } from '../request-context.ts'
 import type { ApiServices } from '../services.ts'
+import { maySee } from '../visibility.ts'
 
 export function presenceRoutes({ calls, presence }: ApiServices, guards: Guards): Router {
   const { authenticate, readBody, limit } = guards
@@ -23,6 +24,7 @@ export function presenceRoutes({ calls, presence }: ApiServices, guards: Guards)
 
   async function update(request: Request, response: Response): Promise<void> {
     const identity = identityOf(request)
+    contextOf(request).overdueCode = 'PRESENCE_UPDATE_FAILED'
     const { status, visibility, callId, userId = identity.userId } = parsePresence(request)
     contextOf(request).callId = callId
     const call = callId === undefined ? undefined : await requireLive(callId)
@@ -33,12 +35,10 @@ export function presenceRoutes({ calls, presence }: ApiServices, guards: Guards)
   }
 
   async function findVisible(request: Request): Promise<[Presence, Call | undefined]> {
-    const { userId: viewerId, manages } = identityOf(request)
+    const identity = identityOf(request)
     const userId = parsePathId(request, 'user_id')
     const found = await presence.find(userId)
-    const mayAlwaysSee = manages || viewerId === userId
-    if (!mayAlwaysSee && !(await isVisibleTo(found, () => calls.shareContact(userId, viewerId))))
-      throw new AppError('FORBIDDEN', 'The user does not show this presence')
+    if (!(await maySee(found, identity, calls))) throw new AppError('FORBIDDEN', 'The user does not show this presence')
     return [found, await calls.liveCallOf(userId)]
   }
 

@@ -8,9 +8,10 @@ import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { CallType } from '../protocol/signaling.ts'
 import { asCreated, type Call, roleOf } from './call.ts'
+import type { CallCreation, WantedCall } from './call-creation.ts'
 import type { CallDeadlines } from './call-deadlines.ts'
 import type { CallStore, StoredCall } from './call-store.ts'
-import type { CallTransitions, Change, NewCall } from './call-transitions.ts'
+import type { CallTransitions, Change } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
 import { chooseGroup } from './group-choice.ts'
 import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
@@ -25,6 +26,10 @@ export interface InitiateCommand {
   idempotency?: IdempotencyKey
   /** Set where an initiate that meets a call of its callee to its caller shall answer that call. */
   merge?: { deviceId: string | undefined }
+  /** Declines, as busy, a call that rings the caller now, where the wanted one can be made. */
+  declinesRinging?: boolean
+  /** True once nobody waits for the answer any more: then no call may come of it. */
+  isAbandoned?(): boolean
 }
 
 export interface Initiated {
@@ -41,8 +46,10 @@ interface Dependencies {
   store: CallStore
   keys: IdempotencyStore
   transitions: CallTransitions
+  creation: CallCreation
   deadlines: CallDeadlines
   onCreated(change: Change): void
+  onDeclined(change: Change): void
   onMerged(change: Change): void
 }
 
@@ -78,15 +85,17 @@ export class CallInitiation {
     const { callerId, calleeId, idempotency } = command
     const id = randomUUID()
     const group = chooseGroup(id, this.#open)
-    const wanted: NewCall = { id, group, callerId, calleeId, type: command.type, idempotency }
+    const wanted: WantedCall = { ...command, merges: command.merge !== undefined, id, group }
     let blockers: StoredCall[] = []
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       // Repeating is safe: if the first attempt was committed after all, the second finds its id below.
-      const creation = await withRetries(() => this.#deps.transitions.create(wanted), { repeatable: true })
+      const creation = await withRetries(() => this.#deps.creation.create(wanted), { repeatable: true })
       if (creation.kind === 'created') {
+        if (creation.declined !== undefined) this.#deps.onDeclined(creation.declined)
         this.#deps.onCreated(creation.change)
         return { call: creation.change.call, merged: false, replayed: false }
       }
+      if (creation.kind === 'lost') continue
       if (creation.kind === 'offline') throw new AppError('USER_NOT_AVAILABLE')
       if (creation.kind === 'known' && idempotency !== undefined) {
         const kept = await this.findReplay(idempotency)
@@ -102,7 +111,10 @@ export class CallInitiation {
       const freed = await Promise.all(blockers.map((call) => this.#deps.deadlines.settle(call)))
       if (freed.includes(false)) break
     }
-    const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined)
+    // What would have been declined is not what stood in the way.
+    const stands = (call: Call) =>
+      !(command.declinesRinging && call.status === 'connecting' && call.calleeId === callerId)
+    const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined && stands(call))
     throw new AppError('USER_ALREADY_IN_CALL', undefined, {
       details: callersOwn === undefined ? undefined : { call_id: callersOwn.id },
     })

@@ -9,15 +9,16 @@ import type { Logger } from '../platform/logger.ts'
 import type { Database } from '../platform/postgres.ts'
 import { AppError } from '../protocol/errors.ts'
 import type { EndRequestReason } from '../protocol/http.ts'
-import type { ParticipantRole } from '../protocol/signaling.ts'
 import { Announcements } from './announcements.ts'
 import { type Call, isLive, roleOf } from './call.ts'
-import { CallDeadlines, endingOf, type RoomView } from './call-deadlines.ts'
+import { CallCreation } from './call-creation.ts'
+import { CallDeadlines, type RoomView } from './call-deadlines.ts'
+import { CallEnding, type LiveStatus, type OperatorOrder } from './call-ending.ts'
 import { CallInitiation, type InitiateCommand, type Initiated } from './call-initiation.ts'
 import { CallJournal } from './call-journal.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { CallStore, type StoredCall } from './call-store.ts'
-import { CallTransitions } from './call-transitions.ts'
+import { CallTransitions, type Change } from './call-transitions.ts'
 import { withRetries } from './database-retry.ts'
 import type { EventPublisher } from './group-events.ts'
 import { type HistoryPage, type HistoryQuery, readHistory } from './history-store.ts'
@@ -25,6 +26,7 @@ import { type IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
 import type { Occupancy } from './occupancy.ts'
 import { Outbox } from './outbox.ts'
 import { RingReceipts } from './ring-receipts.ts'
+import { ringLimit } from './unanswered-rings.ts'
 
 /** Lost races before a request gives up; each means that another request has just changed the very same calls. */
 const ATTEMPTS = 5
@@ -55,6 +57,7 @@ export class CallService {
   readonly #store: CallStore
   readonly #transitions: CallTransitions
   readonly #initiation: CallInitiation
+  readonly #ending: CallEnding
 
   constructor({ db, config, groups, events, rooms, log, registry }: CallServiceDeps) {
     this.#db = db
@@ -79,18 +82,27 @@ export class CallService {
       rooms,
       onEnded: (from, change) => announce.transitioned(from, change),
     })
-    const { deadlines } = this
+    const { deadlines, journal } = this
     const shared = { db, groups, store: this.#store, deadlines }
+    this.#ending = new CallEnding({
+      find: (callId) => this.require(callId),
+      transitions: this.#transitions,
+      deadlines,
+      journal,
+      onEnded: (from, change) => announce.transitioned(from, change),
+    })
     this.rings = new RingReceipts({
       ...shared,
       config,
       onChanged: (change) => announce.ringStateChanged(change),
     })
+    const creating = { db, keys: this.#keys, transitions: this.#transitions }
     this.#initiation = new CallInitiation({
       ...shared,
-      keys: this.#keys,
-      transitions: this.#transitions,
+      ...creating,
+      creation: new CallCreation({ ...creating, rings: ringLimit(config) }),
       onCreated: (change) => announce.created(change),
+      onDeclined: (change) => this.#declined(change),
       onMerged: (change) => {
         this.#metrics.merged()
         this.#announcements.transitioned('connecting', change)
@@ -109,7 +121,7 @@ export class CallService {
   /**
    * Makes a call and rings the callee. Of several that want the same user exactly one succeeds. With `merge`, and where
    * the callee rings the caller, that call is answered instead.
-   * @throws INVALID_REQUEST where a user calls himself, USER_ALREADY_IN_CALL (naming the caller's own live call, if it
+   * @throws INVALID_REQUEST where users call themselves, RATE_LIMITED where too many rings went unanswered, USER_ALREADY_IN_CALL (naming the caller's own live call, if it
    *   is the caller who is in one), USER_NOT_AVAILABLE where the callee has set itself offline, CONFLICT where the
    *   idempotency key was used with another body
    */
@@ -142,48 +154,22 @@ export class CallService {
 
   /**
    * A participant ends the call.
-   * @throws CALL_NOT_FOUND, FORBIDDEN for strangers, CALL_ALREADY_ENDED, also where it was overdue
+   * @throws CALL_NOT_FOUND, FORBIDDEN for strangers, CALL_ALREADY_ENDED, also where it was overdue, CONFLICT where it
+   *   is live and not in the expected state
    */
-  async end(callId: string, userId: string, reason: EndRequestReason): Promise<Call> {
-    const asked = await this.#end(callId, reason, (call) => {
-      const role = roleOf(call, userId)
-      if (role === undefined) throw new AppError('FORBIDDEN', 'Only participants can end a call')
-      return role
-    })
-    this.journal.note({ callId, kind: 'end_requested', role: asked.role, detail: reason })
-    return asked.call
+  async end(callId: string, userId: string, reason: EndRequestReason, expectedStatus?: LiveStatus): Promise<Call> {
+    return this.#ending.end(callId, userId, { reason, expectedStatus })
   }
 
-  /**
-   * An operator ends the call, by the transition that a participant's wish would cause; `role` is the one in whose name
-   * he hangs up, and matters for `user_hangup` alone. His note is kept in the journal.
-   * @throws CALL_NOT_FOUND, CALL_ALREADY_ENDED, also where it was overdue
-   */
-  async endByOperator(
-    callId: string,
-    { reason, role, note }: { reason: EndRequestReason; role: ParticipantRole; note?: string },
-  ): Promise<Call> {
-    const { call } = await this.#end(callId, reason, () => role)
-    this.journal.note({ callId, kind: 'operator', detail: note })
-    return call
+  /** See {@link CallEnding.endByOperator}. */
+  async endByOperator(callId: string, order: OperatorOrder): Promise<Call> {
+    return this.#ending.endByOperator(callId, order)
   }
 
-  async #end(
-    callId: string,
-    reason: EndRequestReason,
-    actingAs: (call: Call) => ParticipantRole,
-  ): Promise<{ call: Call; role: ParticipantRole }> {
-    for (let attempt = 1; ; attempt++) {
-      const call = await this.require(callId)
-      const role = actingAs(call)
-      if (!isLive(call) || (await this.deadlines.settle(call))) throw new AppError('CALL_ALREADY_ENDED')
-      const ending = endingOf(call.status, reason, role)
-      const [change] = await withRetries(() => this.#transitions.finish(ending, { id: callId, due: false }), {
-        repeatable: false,
-      })
-      if (change !== undefined) return { call: this.#announcements.transitioned(call.status, change), role }
-      if (attempt >= ATTEMPTS) throw new AppError('CONFLICT')
-    }
+  /** An initiate of its callee has ended the call. */
+  #declined(change: Change): void {
+    const { id: callId } = this.#announcements.transitioned('connecting', change)
+    this.journal.note({ callId, kind: 'end_requested', role: 'callee', detail: 'busy' })
   }
 
   /** The call as it is written; a transition that is due is not applied. */

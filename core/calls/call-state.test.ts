@@ -8,6 +8,8 @@ const ARROWS: [CallStatus, CallEvent, 'caller' | 'callee', CallStatus, string | 
   ['connecting', 'answer', 'caller', 'active', null],
   ['connecting', 'user_hangup', 'caller', 'ended', 'canceled'],
   ['connecting', 'user_hangup', 'callee', 'ended', 'declined'],
+  ['connecting', 'busy', 'caller', 'ended', 'busy'],
+  ['connecting', 'busy', 'callee', 'ended', 'busy'],
   ['connecting', 'timeout', 'caller', 'ended', 'no_answer'],
   ['connecting', 'timeout', 'callee', 'ended', 'no_answer'],
   ['connecting', 'connection_failed', 'caller', 'failed', 'connection_failed'],
@@ -23,7 +25,15 @@ const ARROWS: [CallStatus, CallEvent, 'caller' | 'callee', CallStatus, string | 
   ['active', 'setup_timeout', 'caller', 'failed', 'setup_timeout'],
   ['active', 'setup_timeout', 'callee', 'failed', 'setup_timeout'],
 ]
-const EVENTS: CallEvent[] = ['answer', 'user_hangup', 'timeout', 'connection_failed', 'peers_lost', 'setup_timeout']
+const EVENTS: CallEvent[] = [
+  'answer',
+  'user_hangup',
+  'busy',
+  'timeout',
+  'connection_failed',
+  'peers_lost',
+  'setup_timeout',
+]
 const STATES = Object.keys(TRANSITIONS) as CallStatus[]
 
 describe('nextState', () => {

@@ -4,6 +4,7 @@
  *     initiate ──▶ connecting ──answer──▶ active
  *                      │                    │
  *                      ├─ user_hangup ──────┼─▶ ended
+ *                      ├─ busy ─────────────┤
  *                      ├─ timeout ──────────┤
  *                      │                    ├─ peers_lost ──▶ ended
  *                      └─ connection_failed ┴─ setup_timeout ─▶ failed
@@ -12,7 +13,15 @@
  */
 import type { CallStatus, EndReason, ParticipantRole } from '../protocol/signaling.ts'
 
-export type CallEvent = 'answer' | 'user_hangup' | 'timeout' | 'connection_failed' | 'peers_lost' | 'setup_timeout'
+export type CallEvent =
+  | 'answer'
+  | 'user_hangup'
+  /** The callee calls somebody else instead (`decline_ringing`). */
+  | 'busy'
+  | 'timeout'
+  | 'connection_failed'
+  | 'peers_lost'
+  | 'setup_timeout'
 
 export interface Outcome {
   to: CallStatus
@@ -26,6 +35,7 @@ export const TRANSITIONS: Table = {
   connecting: {
     answer: { to: 'active', reason: null },
     user_hangup: (role) => ({ to: 'ended', reason: role === 'caller' ? 'canceled' : 'declined' }),
+    busy: { to: 'ended', reason: 'busy' },
     timeout: { to: 'ended', reason: 'no_answer' },
     connection_failed: { to: 'failed', reason: 'connection_failed' },
   },

@@ -12,6 +12,7 @@ const LATE_MS = 1000
 const ENDINGS: Record<EndReason, string> = {
   canceled: 'the caller hung up before an answer',
   declined: 'the callee declined',
+  busy: 'the callee was busy and called somebody else',
   no_answer: 'nobody answered in time',
   connection_failed: 'the connection failed',
   hangup: 'a participant hung up',

@@ -13,6 +13,8 @@ import { type CallRow, callFromRow } from './call-rows.ts'
 import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
 import { FINAL_WEBHOOK } from './call-webhooks.ts'
 import type { IdempotencyKey, IdempotencyStore } from './idempotency-store.ts'
+import { Refused } from './refused.ts'
+import { type RingLimit, ringLimit, UNANSWERED_RINGS } from './unanswered-rings.ts'
 
 /** A change that is committed, and the outbox row that tells of it. */
 export interface Change {
@@ -27,11 +29,7 @@ export interface NewCall {
   callerId: string
   calleeId: string
   type: CallType
-  idempotency?: IdempotencyKey
 }
-
-/** `busy`: one of the two is in a live call, `offline`: the callee has set itself offline, `known`: the key has a call. */
-export type Creation = { kind: 'created'; change: Change } | { kind: 'busy' | 'offline' | 'known' }
 
 /** `lost`: somebody else has answered or ended the call, `known`: the key has a call. */
 export type Merging = { kind: 'merged'; change: Change } | { kind: 'lost' | 'known' }
@@ -66,56 +64,35 @@ export class CallTransitions {
   readonly #db: Database
   readonly #limits: CallLimits
   readonly #keys: IdempotencyStore
+  readonly #rings: RingLimit
   readonly #webhooks: WebhookQueue
 
   constructor(db: Database, config: Config['calls'], keys: IdempotencyStore) {
     this.#db = db
     this.#webhooks = new WebhookQueue(config.webhooks)
     this.#limits = callLimits(config)
+    this.#rings = ringLimit(config)
     this.#keys = keys
   }
 
   /**
-   * Makes a call, unless something stands against it; then nothing is kept.
-   * @throws CONFLICT where the key was used with another body
+   * Writes a call whose two users are claimed. Undefined where the caller has let the callee ring in vain too often:
+   * the history is read after the claims, so that the call before this one is in it.
    */
-  async create(call: NewCall): Promise<Creation> {
-    try {
-      return { kind: 'created', change: await this.#db.transaction((trx) => this.#createIn(trx, call)) }
-    } catch (error) {
-      if (error instanceof Refused && error.kind !== 'lost') return { kind: error.kind }
-      throw error
-    }
-  }
-
-  async #createIn(
-    trx: Knex.Transaction,
-    { id, group, callerId, calleeId, type, idempotency }: NewCall,
-  ): Promise<Change> {
-    if (idempotency !== undefined && !(await this.#keys.claim(trx, idempotency, { callId: id, merged: false })))
-      throw new Refused('known')
-    // In the order of user ids by one statement: A calling B and B calling A wait for each other in one direction only.
-    const claims = await trx.raw<{ rows: { claimed: number; callee_offline: boolean }[] }>(
-      `WITH claimed AS (
-         INSERT INTO live_participants (user_id, call_id)
-         SELECT user_id, CAST(:id AS uuid) FROM unnest(CAST(:users AS uuid[])) AS user_id ORDER BY user_id
-         ON CONFLICT DO NOTHING RETURNING 1)
-       SELECT (SELECT count(*) FROM claimed)::int AS claimed,
-              coalesce((SELECT set_offline FROM user_presence WHERE user_id = :calleeId), false) AS callee_offline`,
-      { id, users: [callerId, calleeId], calleeId },
-    )
-    if (claims.rows[0]?.claimed !== 2) throw new Refused('busy')
-    if (claims.rows[0].callee_offline) throw new Refused('offline')
+  async insert(trx: Knex.Transaction, { id, group, callerId, calleeId, type }: NewCall): Promise<Change | undefined> {
     const { rows } = await trx.raw<{ rows: ChangeRow[] }>(
-      `WITH ${CLOCK}, moved AS (
+      `WITH ${CLOCK}, ${UNANSWERED_RINGS},
+       allowed AS (SELECT FROM unanswered_rings HAVING count(*) < :ringsMax),
+       moved AS (
          INSERT INTO calls (id, status, call_type, caller_id, callee_id, created_at, ring_expires_at, deadline_at,
                             receipt_due_at, call_group)
          SELECT CAST(:id AS uuid), 'connecting', :type, CAST(:callerId AS uuid), CAST(:calleeId AS uuid),
-                at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')}, :group FROM clock
+                at, at + ${after('ringMs')}, at + ${after('ringMs')}, at + ${after('receiptMs')}, :group
+         FROM clock CROSS JOIN allowed
          RETURNING *), ${this.#webhooks.tell("'call.initiated'")} ${TOLD('call-ringing')}`,
-      { id, group, type, callerId, calleeId, ...this.#limits, ...this.#webhooks.bindings },
+      { id, group, type, callerId, calleeId, ...this.#limits, ...this.#rings, ...this.#webhooks.bindings },
     )
-    return onlyChange(rows)
+    return rows.map(change)[0]
   }
 
   /** connecting → active, unless the ring is overdue. Undefined where somebody else was faster. */
@@ -166,7 +143,7 @@ export class CallTransitions {
   }
 
   /** Ends calls and returns those that this statement has ended; the others were ended by somebody else. */
-  async finish({ from, to, reason }: Ending, pick: Pick): Promise<Change[]> {
+  async finish({ from, to, reason }: Ending, pick: Pick, db: Knex = this.#db): Promise<Change[]> {
     const guards = [`status IN ('${from}')`]
     if (pick.id !== undefined) guards.push('calls.id = :id')
     if (pick.ids !== undefined) guards.push('calls.id = ANY (:ids)')
@@ -179,7 +156,7 @@ export class CallTransitions {
     const endedAt = `greatest(${pick.due ? 'deadline_at' : 'clock.at'}, answered_at, created_at)`
     const picked = `picked AS (SELECT calls.id FROM calls CROSS JOIN clock WHERE ${guard}
       ORDER BY deadline_at LIMIT :limit FOR UPDATE OF calls SKIP LOCKED),`
-    const { rows } = await this.#db.raw<{ rows: ChangeRow[] }>(
+    const { rows } = await db.raw<{ rows: ChangeRow[] }>(
       `WITH ${CLOCK}, ${several ? picked : ''} moved AS (
          UPDATE calls SET status = '${to}', version = version + 1, end_reason = '${reason}', deadline_at = NULL,
            ended_at = ${endedAt}
@@ -212,22 +189,6 @@ export class CallTransitions {
 
 export type ChangeRow = CallRow & { outbox_id: string }
 
-/** Rolls a creation or a merge back. */
-class Refused extends Error {
-  readonly kind: 'busy' | 'offline' | 'known' | 'lost'
-
-  constructor(kind: Refused['kind']) {
-    super(kind)
-    this.kind = kind
-  }
-}
-
 export function change(row: ChangeRow): Change {
   return { call: callFromRow(row), outboxId: row.outbox_id }
-}
-
-function onlyChange(rows: ChangeRow[]): Change {
-  const [row] = rows
-  if (row === undefined) throw new Error('The insert of a call returned no row')
-  return change(row)
 }

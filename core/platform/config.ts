@@ -50,8 +50,10 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
     postgres: {
       ...readPostgresUrl(e.DATABASE_URL),
       poolMax: e.DATABASE_POOL_MAX,
-      /** Longest wait for a connection or a statement before the caller gets SERVICE_UNAVAILABLE. */
+      /** Longest wait of a request for Postgres, all its statements together, before it gets SERVICE_UNAVAILABLE. */
       timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
+      /** Longest wait for one statement. Background jobs and migrations may take longer than a client would wait. */
+      statementMs: e.DATABASE_TIMEOUT_SECONDS * (role === 'api' || role === 'gateway' ? 1000 : 4000),
     },
     /** A gateway's server is that of its group, everybody else's that of the first. */
     redis: redisConfig(e, groups),
@@ -64,6 +66,9 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       setupTimeoutMs: e.SETUP_TIMEOUT_SECONDS * 1000,
       lostPeersTimeoutMs: e.LOST_PEERS_TIMEOUT_SECONDS * 1000,
       requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,
+      /** Rings of one caller at one callee that may go unanswered within the window. */
+      unansweredRingsMax: e.UNANSWERED_RINGS_MAX,
+      unansweredRingsWindowMs: e.UNANSWERED_RINGS_WINDOW_SECONDS * 1000,
       idempotencyRetentionMs: e.IDEMPOTENCY_RETENTION_SECONDS * 1000,
       outboxRetentionMs: e.OUTBOX_RETENTION_SECONDS * 1000,
       /** Which events are written down for which endpoint; without any, nothing is. */

@@ -144,6 +144,8 @@ export const VARIABLES = {
   NODE_LEASE_SECONDS: seconds(8),
 
   RATE_LIMIT_INITIATE_PER_MINUTE: whole(10, 'requests a minute'),
+  UNANSWERED_RINGS_MAX: whole(8, 'rings'),
+  UNANSWERED_RINGS_WINDOW_SECONDS: decimal(600, 'seconds', 1, 86_400),
   RATE_LIMIT_PRESENCE_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_HISTORY_PER_MINUTE: whole(100, 'requests a minute'),
   RATE_LIMIT_TICKET_PER_MINUTE: whole(100, 'requests a minute'),

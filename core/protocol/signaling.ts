@@ -16,6 +16,7 @@ export type RingState = 'ringing' | 'unreachable'
 export type EndReason =
   | 'canceled'
   | 'declined'
+  | 'busy'
   | 'no_answer'
   | 'connection_failed'
   | 'hangup'

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { createUser, type TestUser } from '../support/api-client.ts'
+import { createUser, ring, type TestUser } from '../support/api-client.ts'
 import { sharedCluster } from '../support/clusters.ts'
 import { expectError } from './expect-error.ts'
 
@@ -103,6 +104,22 @@ describe('malformed bodies over HTTP', () => {
     expectError(await someone.api.request('PUT', PRESENCE), 415, 'INVALID_REQUEST')
   })
 
+  it('takes a chunked request without a body for one without a body, wherever a body is optional', async () => {
+    const [caller, callee] = [user(), user()]
+    const callId = await ring(caller, callee)
+
+    const rung = await chunked(callee, 'POST', `/api/v1/calls/${callId}/ringing`)
+    const wrong = await chunked(caller, 'DELETE', `/api/v1/calls/${callId}`, 'reason=timeout')
+    const ended = await chunked(caller, 'DELETE', `/api/v1/calls/${callId}`)
+    const backend = createUser(cluster.api(0).url, cluster.jwtSecret, { scope: 'calls:manage' })
+    const replayed = await chunked(backend, 'POST', '/api/v1/webhooks/dead-letters/replay')
+
+    expect([rung, wrong, ended, replayed].map(({ status }) => status)).to.deep.equal([200, 415, 200, 202])
+    expect(ended.text).to.contain('"canceled"')
+    // Where one is needed, there is none.
+    expect((await chunked(caller, 'POST', INITIATE)).status).to.equal(415)
+  })
+
   it('takes application/json however it is written', async () => {
     const body = JSON.stringify({ status: 'online' })
     for (const type of ['Application/JSON', 'application/json;charset=UTF-8', 'application/json; charset="utf-8"']) {
@@ -159,3 +176,24 @@ describe('malformed bodies over HTTP', () => {
     expectError(await remove({}), 404, 'CALL_NOT_FOUND')
   })
 })
+
+/** As proxies send it: `Transfer-Encoding: chunked`, no content type, and nothing in it unless a body is given. */
+function chunked(
+  { api, token }: TestUser,
+  method: string,
+  path: string,
+  body = '',
+): Promise<{ status: number | undefined; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, 'transfer-encoding': 'chunked' }
+    const request = httpRequest(`${api.baseUrl}${path}`, { method, headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.once('end', () => resolve({ status: response.statusCode, text }))
+    })
+    request.once('error', reject)
+    request.end(body)
+  })
+}

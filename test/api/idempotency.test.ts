@@ -48,6 +48,27 @@ describe('Idempotency-Key', () => {
     expect(again.body.call_id).to.equal(first.body.call_id)
   })
 
+  it('takes ids in any letter case, and an optional field at its default, for the same body', async () => {
+    const caller = user()
+    const calleeId = randomUUID()
+    const post = (body: object) =>
+      caller.api.request<{ call_id: string }>('POST', '/api/v1/calls/initiate', {
+        body: { caller_id: caller.id, callee_id: calleeId, call_type: 'voice', ...body },
+        headers: { 'idempotency-key': 'key' },
+      })
+
+    const answers = [
+      await post({}),
+      await post({ caller_id: caller.id.toUpperCase(), callee_id: calleeId.toUpperCase() }),
+      await post({ on_glare: 'reject', device_id: null, decline_ringing: false }),
+    ]
+    const others = [await post({ device_id: 'phone' }), await post({ decline_ringing: true })]
+
+    expect(answers.map(({ status }) => status)).to.deep.equal([201, 201, 201])
+    expect(new Set(answers.map(({ body }) => body.call_id)).size).to.equal(1)
+    for (const { status, error } of others) expect([status, error?.code]).to.deep.equal([409, 'CONFLICT'])
+  })
+
   it('refuses another body with CONFLICT', async () => {
     const caller = user()
     const first = await caller.api.initiate(bodyOf(caller), 'key')

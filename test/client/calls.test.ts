@@ -77,6 +77,47 @@ describe('the client library', function () {
     expect(await codeOf(incoming.answer())).to.equal('INVALID_STATE')
   })
 
+  it('does not end a call by a decline that comes after another device has answered', async () => {
+    let held = Promise.resolve()
+    const [alice, phone] = [await Party.online(cluster), await Party.online(cluster, { gateway: 1 })]
+    const token = async () => {
+      await held
+      return phone.user.token
+    }
+    const tablet = await Party.online(cluster, { of: phone, token })
+    const outgoing = await alice.client.call(phone.id)
+    const [onPhone, onTablet] = [await phone.rung(), await tablet.rung()]
+
+    // The decline is under way when the phone answers.
+    let release = () => {}
+    held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const declining = onTablet.decline()
+    await onPhone.answer()
+    release()
+    await declining
+
+    await Promise.all([untilPhase(outgoing, 'active'), untilPhase(onPhone, 'active')])
+    expect(onTablet.state).to.include({ phase: 'ended', endReason: 'answered_elsewhere' })
+    await onPhone.hangUp()
+    await untilPhase(outgoing, 'ended')
+  })
+
+  it('calls out while somebody rings, who is told that the user is busy', async () => {
+    const [alice, bob, carol] = [await Party.online(cluster), await Party.online(cluster), await Party.online(cluster)]
+    const unwelcome = await alice.client.call(bob.id)
+    const ringing = await bob.rung()
+
+    const outgoing = await bob.client.call(carol.id)
+    const incoming = await carol.rung()
+    await incoming.answer()
+
+    await Promise.all([untilPhase(outgoing, 'active'), untilPhase(unwelcome, 'ended'), untilPhase(ringing, 'ended')])
+    expect([unwelcome.state.endReason, ringing.state.endReason]).to.deep.equal(['busy', 'busy'])
+    await outgoing.hangUp()
+  })
+
   it('stops ringing when the caller gives up', async () => {
     const [alice, bob] = [await Party.online(cluster), await Party.online(cluster, { gateway: 1 })]
     const outgoing = await alice.client.call(bob.id)

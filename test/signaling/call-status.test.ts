@@ -19,6 +19,12 @@ function expectRising(peer: Peer): void {
   expect(versions).to.deep.equal([...versions].sort((a, b) => a - b))
 }
 
+/** Nothing comes after the status that ends a call, and nothing of what came before was refused. */
+function expectLast(peer: Peer, status: string): void {
+  expect(peer.received.at(-1)).to.include({ type: 'call-status', status })
+  expect(peer.all('error')).to.have.lengthOf(0)
+}
+
 async function closedInTime(peer: Peer): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
@@ -101,20 +107,35 @@ describe('call-status', () => {
         await channel.next((message) => message.type === 'incoming-call' && message.call_id === next.id)
       })
 
-      it('is the last word: a message into a call that is over goes nowhere', async () => {
+      it('is the last word: a message sent after it goes nowhere, and nothing follows it', async () => {
         const call = await newCall(cluster)
         const { caller, callee } = await joinBoth(call, { caller: kind })
 
         await call.end('connection_failed')
+        expect(await caller.next(isStatus('failed'))).to.include({ end_reason: 'connection_failed' })
         caller.offer('too late')
-        await closedInTime(caller)
-        await closedInTime(callee)
+        await Promise.all([caller, callee].map(closedInTime))
 
-        expect((await caller.next(isStatus('failed'))) as MessageOf<'call-status'>).to.include({
-          end_reason: 'connection_failed',
-        })
-        for (const { error } of caller.all('error')) expect(error.code).to.equal('CALL_ALREADY_ENDED')
         expect(callee.all('offer')).to.have.lengthOf(0)
+        for (const peer of [caller, callee]) expectLast(peer, 'failed')
+      })
+
+      // The answer over HTTP comes once the change is committed; gateways hear of it a moment later.
+      it('comes after what was sent before its sender had it, however the call ended meanwhile', async () => {
+        for (let round = 0; round < 10; round++) {
+          const call = await newCall(cluster)
+          const { caller, callee } = await joinBoth(call, { caller: kind })
+
+          const ending = call.end('connection_failed')
+          if (round % 2 === 0) await ending
+          for (let number = 0; number < 5; number++) caller.offer(`${number}`)
+          await ending
+          await Promise.all([caller, callee].map(closedInTime))
+
+          const delivered = callee.all('offer').map(({ sdp }) => sdp)
+          expect(delivered).to.deep.equal(['0', '1', '2', '3', '4'].slice(0, delivered.length))
+          for (const peer of [caller, callee]) expectLast(peer, 'failed')
+        }
       })
 
       it('tells a late joiner how the call stands now', async () => {

@@ -70,7 +70,7 @@ export class ApiClient {
   }
 
   initiate(
-    body: { caller_id: string; callee_id: string; call_type?: CallType },
+    body: { caller_id: string; callee_id: string; call_type?: CallType; decline_ringing?: boolean; on_glare?: 'merge' },
     idempotencyKey?: string,
   ): Promise<ApiResponse<InitiateResponse>> {
     const headers = idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }
@@ -99,7 +99,10 @@ export class ApiClient {
     return this.request('PUT', `/api/v1/calls/${callId}/answer`, { body })
   }
 
-  end(callId: string, body?: { user_id?: string; reason?: EndRequestReason }): Promise<ApiResponse<EndResponse>> {
+  end(
+    callId: string,
+    body?: { user_id?: string; reason?: EndRequestReason; expected_status?: 'connecting' | 'active' },
+  ): Promise<ApiResponse<EndResponse>> {
     return this.request('DELETE', `/api/v1/calls/${callId}`, { body })
   }
 

@@ -69,6 +69,15 @@ describe('Sender', () => {
     expect(await send(local(port))).to.deep.equal({ outcome: 'rejected', status: 503, retryAfterMs: 7000 })
   })
 
+  it('hears it also where the receiver names a date, by the clock of the receiver', async () => {
+    const { port } = await serve((_request, response) => {
+      const [date, later] = ['Sun, 06 Nov 1994 08:49:37 GMT', 'Sun, 06 Nov 1994 08:49:44 GMT']
+      response.writeHead(503, { date, 'retry-after': later }).end()
+    })
+
+    expect(await send(local(port))).to.deep.equal({ outcome: 'rejected', status: 503, retryAfterMs: 7000 })
+  })
+
   it('waits for no answer longer than its timeout, wherever it stops', async () => {
     const silent = await serve(() => {})
     const dripping = await serve((_request, response) => {

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import { isPublicAddress } from '../../core/platform/public-address.ts'
 import type { AttemptResult } from '../../core/webhooks/delivery.ts'
+import { retryAfterMs } from '../../core/webhooks/retry-after.ts'
 import { AddressRefused, checkedLookup, type Resolve, systemResolve } from './checked-lookup.ts'
 
 /** Nobody needs what a receiver answers; so much is read that its connection can be used again. */
@@ -93,8 +94,8 @@ export class Sender {
 function resultOf({ statusCode: status = 0, headers }: IncomingMessage): AttemptResult {
   if (status >= 200 && status < 300) return { outcome: 'delivered', status }
   if (status === 410) return { outcome: 'gone', status }
-  const asked = Number(headers['retry-after'])
-  return { outcome: 'rejected', status, ...(asked > 0 ? { retryAfterMs: asked * 1000 } : {}) }
+  const wishMs = retryAfterMs(headers['retry-after'], headers.date)
+  return { outcome: 'rejected', status, ...(wishMs === undefined ? {} : { retryAfterMs: wishMs }) }
 }
 
 /** Resolves when the answer is over, or longer than anybody reads; its connection is closed then. */
