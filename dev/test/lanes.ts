@@ -22,34 +22,45 @@ export interface LaneOptions {
   onFile(result: FileResult, output: string): void
 }
 
-/** Runs every job once and returns their results in the order in which they were over. */
-export async function runInLanes(jobs: readonly TestJob[], options: LaneOptions): Promise<FileResult[]> {
+/**
+ * Runs every job once and returns their results in the order in which they were over. A unit of several jobs has a
+ * process of its own, which ends with it: what its files share goes then.
+ */
+export async function runInLanes(units: readonly TestJob[][], options: LaneOptions): Promise<FileResult[]> {
   const results: FileResult[] = []
-  const queue = [...jobs]
+  const queue = units.map((unit) => [...unit])
   const take = (result: FileResult, output: string) => {
     results.push(result)
     options.onFile(result, output)
   }
-  const lanes = Math.min(options.lanes, jobs.length)
+  const lanes = Math.min(options.lanes, units.length)
   await Promise.all(Array.from({ length: lanes }, () => runLane(queue, options.env ?? process.env, take)))
   return results
 }
 
 /** Empties the queue with one process after the other: a process that dies takes the file that it was at with it. */
 async function runLane(
-  queue: TestJob[],
+  queue: TestJob[][],
   env: NodeJS.ProcessEnv,
   take: (result: FileResult, output: string) => void,
 ): Promise<void> {
-  while (queue.length > 0) {
+  let rest: TestJob[] = []
+  while (rest.length > 0 || queue.length > 0) {
+    const whole = rest.length > 0 ? rest : isLarge(queue[0]) ? (queue.shift() ?? []) : undefined
+    const nextOfMany = () => (isLarge(queue[0]) ? undefined : queue.shift()?.[0])
     const lane = new Lane(env)
-    const last = await lane.work(queue, take)
+    const last = await lane.work(whole === undefined ? nextOfMany : () => whole.shift(), take)
     const end = await lane.ended()
+    rest = whole ?? []
     if (end !== undefined || last !== undefined) {
       const file = last?.file ?? 'end of a lane'
       take(failedFile(file, `The test process did not end properly (${end ?? 'exit code 0'})`), lane.takeOutput())
     }
   }
+}
+
+function isLarge(unit: TestJob[] | undefined): boolean {
+  return (unit?.length ?? 0) > 1
 }
 
 class Lane {
@@ -79,9 +90,12 @@ class Lane {
   }
 
   /** Has the process run job after job. Returns the job during which it died, if it did. */
-  async work(queue: TestJob[], take: (result: FileResult, output: string) => void): Promise<TestJob | undefined> {
-    if ((await this.#report()) === undefined) return queue.shift()
-    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+  async work(
+    next: () => TestJob | undefined,
+    take: (result: FileResult, output: string) => void,
+  ): Promise<TestJob | undefined> {
+    if ((await this.#report()) === undefined) return next()
+    for (let job = next(); job !== undefined; job = next()) {
       const timer = setTimeout(() => this.#child.kill('SIGKILL'), FILE_DEADLINE_MS)
       this.#order({ kind: 'run', ...job })
       const report = await this.#report()

@@ -19,7 +19,7 @@ import {
   type Outcome,
   type Report,
 } from './outcome.ts'
-import { findTestFiles, planTests } from './test-plan.ts'
+import { findTestFiles, planTests, type Unit } from './test-plan.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const ci = process.env.CI === 'true'
@@ -57,7 +57,8 @@ function staticChecks(): FileResult[] {
 
 async function runTests(files: string[], grep: string | undefined): Promise<FileResult[]> {
   const { together, alone } = planTests(root, files, readDurations())
-  const toJobs = (names: string[]): TestJob[] => names.map((file) => (grep === undefined ? { file } : { file, grep }))
+  const toJobs = (units: Unit[]): TestJob[][] =>
+    units.map((unit) => unit.map((file) => (grep === undefined ? { file } : { file, grep })))
   const total = files.length
   let done = 0
   const onFile = ({ file, durationMs, tests }: FileResult, output: string) => {
@@ -94,7 +95,7 @@ async function tryAgain(files: readonly FileResult[]): Promise<Failure[]> {
     const onFile = (_result: FileResult, text: string) => {
       output += text
     }
-    const results = await runInLanes([{ file, grep: test.pattern }], { lanes: 1, onFile })
+    const results = await runInLanes([[{ file, grep: test.pattern }]], { lanes: 1, onFile })
     console.log(output.trimEnd())
     const again = results.flatMap(({ tests }) => tests)
     failure.again = { passed: again.length > 0 && again.every(({ state }) => state === 'passed'), output }

@@ -6,12 +6,17 @@ const FOLDERS = ['core', 'api', 'gateway', 'worker', 'client', 'web', 'edge', 'd
 
 /** A line of a test file by which it asks for the machine to itself, and says why. */
 const ALONE = /^\/\/ alone: \S/m
+/** A line by which it asks for a process that it shares with the others of this name, and says what they share. */
+const COMPANY = /^\/\/ company: (\w+)/m
+
+/** Files that one process runs, one after the other. */
+export type Unit = string[]
 
 export interface TestPlan {
   /** Those that share the machine with each other, the slow ones first. */
-  together: string[]
+  together: Unit[]
   /** Those that run after the others, one at a time. */
-  alone: string[]
+  alone: Unit[]
 }
 
 /** Every test file of the checkout, relative to it, unit tests beside their subjects first, in a fixed order. */
@@ -24,12 +29,18 @@ export function findTestFiles(root: string): string[] {
  * @param durationsMs of an earlier run, by file; files that it does not know come first, as they may be slow
  */
 export function planTests(root: string, files: readonly string[], durationsMs: Record<string, number>): TestPlan {
-  const alone = files.filter((file) => ALONE.test(readFileSync(join(root, file), 'utf8')))
-  const together = files.filter((file) => !alone.includes(file))
-  const duration = (file: string) => durationsMs[file] ?? Number.POSITIVE_INFINITY
-  // Infinity less Infinity is no number; such files keep their order.
-  together.sort((a, b) => (duration(a) === duration(b) ? 0 : duration(b) - duration(a)))
-  return { together, alone }
+  const together = new Map<string, Unit>()
+  const alone: Unit[] = []
+  for (const file of files) {
+    const text = readFileSync(join(root, file), 'utf8')
+    const company = COMPANY.exec(text)?.[1] ?? file
+    if (ALONE.test(text)) alone.push([file])
+    else together.set(company, [...(together.get(company) ?? []), file])
+  }
+  const duration = (unit: Unit) => unit.reduce((sum, file) => sum + (durationsMs[file] ?? Number.POSITIVE_INFINITY), 0)
+  // Infinity less Infinity is no number; such units keep their order.
+  const bySlowness = (a: Unit, b: Unit) => (duration(a) === duration(b) ? 0 : duration(b) - duration(a))
+  return { together: [...together.values()].sort(bySlowness), alone }
 }
 
 function testFilesIn(root: string, folder: string): string[] {

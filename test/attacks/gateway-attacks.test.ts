@@ -1,4 +1,5 @@
 /** Short versions of attacks on a gateway: a call beside them goes on as if nothing happened, and memory stays bounded. */
+// alone: it compares the latency of a call under attack with a calm one
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newUser } from '../support/calls.ts'

@@ -1,3 +1,4 @@
+// company: browser: one Chromium, and one cluster for it
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { eventually } from '../support/eventually.ts'

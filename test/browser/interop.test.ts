@@ -1,3 +1,4 @@
+// company: browser: one Chromium, and one cluster for it
 import { expect } from 'chai'
 import type { Page } from 'playwright-core'
 import { madeMedia, receives, sendPackets } from '../client/made-media.ts'

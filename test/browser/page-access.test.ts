@@ -1,4 +1,5 @@
 /** The page of the demo for those who use keys, a screen reader or a phone. */
+// company: browser: one Chromium, and one cluster for it
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'

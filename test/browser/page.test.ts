@@ -1,4 +1,5 @@
 /** Calls from the page of the demo, as people make them: two windows, what they show and what is pressed there. */
+// company: browser: one Chromium, and one cluster for it
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.ts'
 import { requireBrowser } from './chromium.ts'

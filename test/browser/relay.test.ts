@@ -1,3 +1,4 @@
+// company: browser: one Chromium, and one cluster for it
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.ts'
 import { BrowserPhone } from './browser-phone.ts'

@@ -1,4 +1,5 @@
 /** Redis frozen while everybody sends at a high rate: what a gateway keeps meanwhile is bounded. */
+// alone: it fills the memory of gateways and measures it
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'

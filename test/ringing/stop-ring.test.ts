@@ -1,3 +1,4 @@
+// alone: it measures latencies
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall, newUser, openChannel, type TestCall } from '../support/calls.ts'

@@ -1,4 +1,5 @@
 /** One account that sends as much as its connections carry: it ends itself, and a call beside it goes on as before. */
+// alone: it compares latencies under load with calm ones
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall, type TestCall } from '../support/calls.ts'

@@ -1,4 +1,5 @@
 /** A storm in short; `make chaos-storm` is the long one. */
+// alone: it fills the machine with connections
 import { expect } from 'chai'
 import type { Cluster } from '../../../dev/cluster/cluster.ts'
 import { privateCluster } from '../../support/clusters.ts'
