@@ -13,6 +13,16 @@ describe('loadConfig', () => {
     expect(nodes).to.deep.equal({ beatMs: 2000, leaseMs: 8000 })
   })
 
+  it('makes whole milliseconds of any number of seconds', () => {
+    const { nodes, postgres } = loadConfig('api', {
+      ...SECRET,
+      NODE_LEASE_SECONDS: '2.01437',
+      DATABASE_TIMEOUT_SECONDS: '1.0019',
+    })
+
+    expect([nodes.leaseMs, postgres.timeoutMs]).to.deep.equal([2014, 1002])
+  })
+
   it('knows the contract’s limits as its defaults', () => {
     const { rateLimits, signaling } = loadConfig('api', SECRET)
 

@@ -13,6 +13,9 @@ const METRICS_PORTS: Record<ProcessRole, number> = { api: 9101, gateway: 9102, w
 
 export type Config = ReturnType<typeof loadConfig>
 
+/** A period in whole milliseconds: Postgres, Redis and the pool of connections take no fractions of them. */
+const ms = (seconds: number): number => Math.round(seconds * 1000)
+
 /**
  * Builds the configuration of one process. All `...Ms` are milliseconds.
  * @throws ConfigError naming what is wrong, also for combinations (no key in production, secret and key at once).
@@ -26,7 +29,7 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
   if (e.DEMO_ENABLED && role === 'api' && e.JWT_SECRET === '')
     throw new ConfigError('DEMO_ENABLED needs JWT_SECRET: its tokens are signed with it.')
   const endpoints = webhookEndpoints(e, role === 'worker')
-  const giveUpMs = e.WEBHOOK_GIVE_UP_SECONDS * 1000
+  const giveUpMs = ms(e.WEBHOOK_GIVE_UP_SECONDS)
   const publicUrl = e.PUBLIC_URL || `http://localhost:${e.PORT}`
   const groups = callGroups(e, publicUrl, role === 'gateway')
   return {
@@ -45,43 +48,43 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       docsEnabled: e.DOCS_ENABLED,
       /** The page at `/`, and tokens for whoever gives a name. */
       demoEnabled: e.DEMO_ENABLED,
-      shutdownTimeoutMs: e.SHUTDOWN_TIMEOUT_SECONDS * 1000,
+      shutdownTimeoutMs: ms(e.SHUTDOWN_TIMEOUT_SECONDS),
     },
     postgres: {
       ...readPostgresUrl(e.DATABASE_URL),
       poolMax: e.DATABASE_POOL_MAX,
       /** Longest wait of a request for Postgres, all its statements together, before it gets SERVICE_UNAVAILABLE. */
-      timeoutMs: e.DATABASE_TIMEOUT_SECONDS * 1000,
+      timeoutMs: ms(e.DATABASE_TIMEOUT_SECONDS),
       /** Longest wait for one statement. Background jobs and migrations may take longer than a client would wait. */
-      statementMs: e.DATABASE_TIMEOUT_SECONDS * (role === 'api' || role === 'gateway' ? 1000 : 4000),
+      statementMs: ms(e.DATABASE_TIMEOUT_SECONDS) * (role === 'api' || role === 'gateway' ? 1 : 4),
     },
     /** A gateway's server is that of its group, everybody else's that of the first. */
     redis: redisConfig(e, groups),
     groups,
     tokens: tokenConfig(role, e),
     calls: {
-      ringTimeoutMs: e.RING_TIMEOUT_SECONDS * 1000,
+      ringTimeoutMs: ms(e.RING_TIMEOUT_SECONDS),
       /** A call that no device has confirmed to ring for so long is reported as unreachable to its caller. */
-      unreachableAfterMs: e.UNREACHABLE_AFTER_SECONDS * 1000,
-      setupTimeoutMs: e.SETUP_TIMEOUT_SECONDS * 1000,
-      lostPeersTimeoutMs: e.LOST_PEERS_TIMEOUT_SECONDS * 1000,
+      unreachableAfterMs: ms(e.UNREACHABLE_AFTER_SECONDS),
+      setupTimeoutMs: ms(e.SETUP_TIMEOUT_SECONDS),
+      lostPeersTimeoutMs: ms(e.LOST_PEERS_TIMEOUT_SECONDS),
       requireOnlineCallee: e.REQUIRE_ONLINE_CALLEE,
       /** Rings of one caller at one callee that may go unanswered within the window. */
       unansweredRingsMax: e.UNANSWERED_RINGS_MAX,
-      unansweredRingsWindowMs: e.UNANSWERED_RINGS_WINDOW_SECONDS * 1000,
-      idempotencyRetentionMs: e.IDEMPOTENCY_RETENTION_SECONDS * 1000,
-      outboxRetentionMs: e.OUTBOX_RETENTION_SECONDS * 1000,
+      unansweredRingsWindowMs: ms(e.UNANSWERED_RINGS_WINDOW_SECONDS),
+      idempotencyRetentionMs: ms(e.IDEMPOTENCY_RETENTION_SECONDS),
+      outboxRetentionMs: ms(e.OUTBOX_RETENTION_SECONDS),
       /** Which events are written down for which endpoint; without any, nothing is. */
       webhooks: {
         subscriptions: endpoints.flatMap(({ name, types }) => types.map((type) => ({ endpoint: name, type }))),
         giveUpMs,
       },
     },
-    presence: { onlineAfterPutMs: e.PRESENCE_ONLINE_SECONDS * 1000 },
-    worker: { sweepIntervalMs: e.SWEEP_INTERVAL_SECONDS * 1000 },
-    nodes: { beatMs: e.NODE_BEAT_SECONDS * 1000, leaseMs: e.NODE_LEASE_SECONDS * 1000 },
+    presence: { onlineAfterPutMs: ms(e.PRESENCE_ONLINE_SECONDS) },
+    worker: { sweepIntervalMs: ms(e.SWEEP_INTERVAL_SECONDS) },
+    nodes: { beatMs: ms(e.NODE_BEAT_SECONDS), leaseMs: ms(e.NODE_LEASE_SECONDS) },
     signaling: {
-      reconnectGraceMs: e.RECONNECT_GRACE_SECONDS * 1000,
+      reconnectGraceMs: ms(e.RECONNECT_GRACE_SECONDS),
       floodPerSecond: e.FLOOD_MESSAGES_PER_SECOND,
       floodBurst: e.FLOOD_BURST,
       /** Of all connections of a user to one gateway. */
@@ -89,12 +92,12 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       floodBurstBytes: e.FLOOD_BURST_BYTES,
       callConnectionsPerUser: e.CALL_CONNECTIONS_PER_USER,
       userChannelsPerUser: e.USER_CHANNELS_PER_USER,
-      pingIntervalMs: e.PING_INTERVAL_SECONDS * 1000,
-      pingTimeoutMs: e.PING_TIMEOUT_SECONDS * 1000,
+      pingIntervalMs: ms(e.PING_INTERVAL_SECONDS),
+      pingTimeoutMs: ms(e.PING_TIMEOUT_SECONDS),
       flushMs: e.RELAY_FLUSH_MS,
-      drainWindowMs: e.DRAIN_WINDOW_SECONDS * 1000,
+      drainWindowMs: ms(e.DRAIN_WINDOW_SECONDS),
       handshakesAtOnce: e.HANDSHAKES_AT_ONCE,
-      relayHoldMs: e.RELAY_HOLD_SECONDS * 1000,
+      relayHoldMs: ms(e.RELAY_HOLD_SECONDS),
     },
     rateLimits: {
       initiatePerMinute: e.RATE_LIMIT_INITIATE_PER_MINUTE,
@@ -110,13 +113,13 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       endpoints,
       allowPrivate: e.WEBHOOK_ALLOW_PRIVATE,
       /** The whole of one attempt. */
-      timeoutMs: e.WEBHOOK_TIMEOUT_SECONDS * 1000,
+      timeoutMs: ms(e.WEBHOOK_TIMEOUT_SECONDS),
       /** Per endpoint and process. */
       concurrency: e.WEBHOOK_CONCURRENCY,
-      backoffMs: e.WEBHOOK_BACKOFF_SECONDS * 1000,
-      backoffMaxMs: e.WEBHOOK_BACKOFF_MAX_SECONDS * 1000,
+      backoffMs: ms(e.WEBHOOK_BACKOFF_SECONDS),
+      backoffMaxMs: ms(e.WEBHOOK_BACKOFF_MAX_SECONDS),
       giveUpMs,
-      deadLetterRetentionMs: e.WEBHOOK_DEAD_LETTER_RETENTION_SECONDS * 1000,
+      deadLetterRetentionMs: ms(e.WEBHOOK_DEAD_LETTER_RETENTION_SECONDS),
     },
   }
 }

@@ -34,8 +34,6 @@ export const roomKeys = (prefix: string) => ({
   room: (callId: string) => `${prefix}room:${callId}`,
   roster: (callId: string) => `${prefix}roster:${callId}`,
   cursor: (callId: string) => `${prefix}cursor:${callId}`,
-  /** What was said in a call, and up to where it was confirmed; dropped when the call is over. */
-  messages: (callId: string) => ['log', 'sdp', 'ids', 'ids0', 'cursor'].map((kind) => `${prefix}${kind}:${callId}`),
   ids: (callId: string) => `${prefix}ids:${callId}`,
   connections: (userId: string) => `${prefix}conns:${userId}`,
 })

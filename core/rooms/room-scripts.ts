@@ -6,7 +6,7 @@ import { deleteRoom, deleteWrongTypes, isSpoilt } from './room-repair.ts'
 /** Longest wait for a script's reply before the room counts as out of reach. */
 export const REPLY_TIMEOUT_MS = 2000
 
-type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat' | 'confirm'
+type ScriptName = 'relay' | 'join' | 'leave' | 'tail' | 'beat' | 'confirm' | 'drop'
 
 export class RoomScripts {
   readonly #redis: GuardedRedis
@@ -18,6 +18,7 @@ export class RoomScripts {
     tail: new RedisScript('tail'),
     beat: new RedisScript('beat'),
     confirm: new RedisScript('confirm'),
+    drop: new RedisScript('drop'),
   }
 
   constructor(redis: GuardedRedis, prefix: string) {

@@ -203,7 +203,7 @@ export class RoomStore {
 
   /** Drops what was said in calls that are over. Who comes back finds the call's facts, for as long as a room lives. */
   async dropMessages(callIds: readonly string[]): Promise<void> {
-    if (callIds.length > 0) await this.#redis.unlink(callIds.flatMap((callId) => this.keys.messages(callId)))
+    if (callIds.length > 0) await this.#scripts.run('drop', [...callIds], [...callIds])
   }
 
   /** Up to where the log of each room holds what was numbered, by epoch; a call without a room is absent. */

@@ -9,7 +9,8 @@ import { atTheEnd } from '../support/at-the-end.ts'
 const ADVICE = 'Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium; macOS: a chromium on PATH)'
 
 const FLAGS = [
-  '--use-fake-device-for-media-stream',
+  // Five pictures a second, the least that it makes: with twenty, encoding takes a core from everything else.
+  '--use-fake-device-for-media-stream=fps=5',
   '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
   // A machine may have no network but loopback, and peers that are no browsers know no mDNS.

@@ -243,6 +243,10 @@ describe('room scripts', () => {
 
     expect(await kinds(over)).to.deep.equal(['room', 'roster'])
     expect(await kinds(live)).to.deep.equal(['cursor', 'ids', 'log', 'room', 'roster', 'sdp'])
+    // Its connections may end a while after the call: they leave, and confirm, in a room that is over.
+    const { epoch } = await join(one, seat(over, 'b', randomUUID(), 'tablet'))
+    await one.confirm(seat(over, 'b', randomUUID(), 'phone'), { epoch, number: 300 })
+    expect(await kinds(over)).to.deep.equal(['room', 'roster'])
     const [next] = await send(one, over, 'a', 'late')
     expect(next?.entry).to.include({ number: 302 })
     expect(await redis.pttl(`${PREFIX}log:${over}`)).to.be.greaterThan(0)

@@ -28,7 +28,7 @@ export function patient(ms: number): number {
  * machine allows. A lease of 2 s is no lease where a process waits that long for its turn.
  */
 export function shortSeconds(calmSeconds: number): string {
-  return String(calmSeconds * SLOWNESS)
+  return String(Math.round(calmSeconds * SLOWNESS * 1000) / 1000)
 }
 
 /** 1 where a busy loop has a processor to itself, 2 where it shares one with another process, and so on. */

@@ -188,10 +188,11 @@ local function lose_role(call, role, due_ms)
   redis.call('ZADD', P .. 'graces', due_ms, call .. '|' .. role)
 end
 
--- Notes how far a connection or a device has confirmed. Of too many places of a side the one that has confirmed most is
+-- Notes how far a connection or a device has confirmed, while the call is not over. Of too many places of a side the one that has confirmed most is
 -- forgotten: whoever comes back without a place gets more again, never less.
 local function set_cursor(call, role, field, number)
   local cursor = key('cursor', call)
+  if redis.call('HGET', key('room', call), 'over') then return end
   if redis.call('HSET', cursor, field, number) == 0 or redis.call('HLEN', cursor) <= CURSORS_MAX then return end
   local flat = redis.call('HGETALL', cursor)
   local count, most, highest = 1, nil, -1
