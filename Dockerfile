@@ -24,7 +24,12 @@ LABEL org.opencontainers.image.title="tchat-calling" \
 RUN rm -rf /usr/local/lib/node_modules /usr/local/include /opt/yarn-* \
   /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg
 # Volumes that compose puts here begin as this folder is: ours to write.
-RUN mkdir /secrets /config && chown 1000:1000 /secrets /config
+# Those of the secrets are closed to all but the group of the service that mounts them (postgres 999, coturn 65534, grafana 0).
+RUN mkdir -p /config /secrets /made/kept /made/migrate /made/api /made/gateway /made/worker /made/redis \
+    /made/postgres /made/coturn /made/grafana \
+ && chown -R 1000:1000 /config /secrets /made && chmod 0700 /secrets /made/kept \
+ && chgrp 999 /made/postgres && chgrp 65534 /made/coturn && chgrp 0 /made/grafana \
+ && chmod 0750 /made/migrate /made/api /made/gateway /made/worker /made/redis /made/postgres /made/coturn /made/grafana
 WORKDIR /app
 COPY package.json ./
 # The processes have their libraries in them; the pages of Swagger UI are files that the API serves.

@@ -2,9 +2,10 @@ import { expect } from 'chai'
 import { deviceOf, isDeviceId, readDeviceId } from './devices.ts'
 
 describe('isDeviceId', () => {
-  it('takes 1 to 128 characters without control characters', () => {
+  it('takes 1 to 128 characters without control characters and lone surrogates', () => {
     for (const good of ['a', 'x'.repeat(128), 'Ann’s phone 📱']) expect(isDeviceId(good), good).to.equal(true)
-    for (const bad of ['', 'x'.repeat(129), 'a\nb', 'a\u0000', '\u007f']) expect(isDeviceId(bad)).to.equal(false)
+    for (const bad of ['', 'x'.repeat(129), 'a\nb', 'a\u0000', '\u007f', '\u0085', 'a\n', 'a\ud800', '\udc00b'])
+      expect(isDeviceId(bad)).to.equal(false)
   })
 })
 
@@ -20,7 +21,7 @@ describe('readDeviceId', () => {
   it('takes an absent and an empty one for none, and refuses one that cannot be kept', () => {
     expect(readDeviceId('phone')).to.equal('phone')
     for (const none of [undefined, '']) expect(readDeviceId(none)).to.equal(undefined)
-    for (const bad of ['x'.repeat(129), 'a\u0000b'])
+    for (const bad of ['x'.repeat(129), 'a\u0000b', 'a\nb', 'a\ud800'])
       expect(() => readDeviceId(bad))
         .to.throw(/^device_id must have 1 to 128/)
         .with.property('code', 'INVALID_REQUEST')

@@ -5,11 +5,11 @@ import { AppError } from '../protocol/errors.ts'
 export const MAX_DEVICE_ID_LENGTH = 128
 
 /** What {@link isDeviceId} accepts, for error messages. */
-export const DEVICE_ID_RULE = `must have 1 to ${MAX_DEVICE_ID_LENGTH} characters and no control characters`
+export const DEVICE_ID_RULE = `must have 1 to ${MAX_DEVICE_ID_LENGTH} characters and neither control characters nor lone surrogates`
 
-/** Not empty, not longer than the limit, and without control characters: Postgres stores no NUL. */
+/** Not empty, not longer than the limit, without control characters (Postgres stores no NUL) and lone surrogates (no UTF-8). */
 export function isDeviceId(text: string): boolean {
-  return text.length <= MAX_DEVICE_ID_LENGTH && /^\P{Cc}+$/u.test(text)
+  return text.length <= MAX_DEVICE_ID_LENGTH && /^[^\p{Cc}\p{Cs}]+$/u.test(text)
 }
 
 /**

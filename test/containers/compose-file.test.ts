@@ -1,5 +1,7 @@
 /** What in docker-compose.yml must fit together; `make test-containers` runs it. */
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import { parse } from 'yaml'
@@ -12,6 +14,7 @@ const root = dirname(dirname(import.meta.dirname))
 interface Service {
   image: string
   command?: string[]
+  entrypoint?: string[]
   environment?: Record<string, string> | string[]
   volumes?: string[]
   networks?: string[]
@@ -125,6 +128,37 @@ describe('docker-compose.yml', () => {
     expect(service('secrets').environment).to.have.members(
       [...made.matchAll(/[A-Z]+_(?:SECRET|PASSWORD)(?=[,} ].*process\.env)/g)].map(([name]) => name),
     )
+  })
+
+  it('gives each container its own secrets and no other', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'secrets-'))
+    try {
+      const make = () => execFileSync(process.execPath, [join(root, 'docker/make-secrets.mjs'), folder], { env: {} })
+      const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+      make()
+      const first = read('postgres/postgres_password')
+      make()
+      expect(read('postgres/postgres_password')).to.equal(first)
+      expect(read('api/database_url')).to.include(first)
+      expect(statSync(join(folder, 'kept/jwt_secret')).mode & 0o777).to.equal(0o400)
+      for (const name of Object.keys(file.services).filter((one) => one !== 'secrets')) {
+        const mounted = (service(name).volumes ?? []).filter((volume) => volume.startsWith('secrets'))
+        const has = existsSync(join(folder, name))
+        expect(mounted, name).to.deep.equal(has ? [`secrets-${name}:/secrets:ro`] : [])
+        if (!has) continue
+        expect(statSync(join(folder, name)).mode & 0o007, name).to.equal(0)
+        const { environment = {}, healthcheck = {}, command = [], entrypoint = [] } = service(name)
+        const scripts = [...command, ...entrypoint].filter((word) => /^\/\w+\.sh$/.test(word))
+        const words = [JSON.stringify({ environment, healthcheck })]
+        words.push(...scripts.map((script) => readFileSync(join(root, 'docker', script), 'utf8')))
+        const used = [...words.join().matchAll(/\/secrets\/(\w+)/g)].map(([, secret]) => secret ?? '')
+        expect(readdirSync(join(folder, name)), name).to.have.members([...new Set(used)])
+        expect(service('secrets').volumes).to.include(`secrets-${name}:/made/${name}`)
+        expect(file.volumes).to.have.property(`secrets-${name}`)
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('hardens every service, and bounds it', () => {

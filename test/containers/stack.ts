@@ -93,9 +93,10 @@ export class Stack {
     }))
   }
 
-  /** What a service keeps in the volume of secrets. */
+  /** Out of the volume of a service that has this secret. */
   secret(name: string): string {
-    return this.compose(['exec', '-T', 'api', 'cat', `/secrets/${name}`]).trim()
+    const owner = { postgres_password: 'postgres', redis_password: 'redis' }[name] ?? 'api'
+    return this.compose(['exec', '-T', owner, 'cat', `/secrets/${name}`]).trim()
   }
 
   logs(service: string): string {
