@@ -17,7 +17,7 @@ export function readIdentity(token: string, ownDevice: string): Identity {
 
 /** As the service judges: it ignores a claim of another form, and takes the client's word then. */
 function isDeviceId(device: unknown): device is string {
-  return typeof device === 'string' && device.length <= 128 && /^\P{Cc}+$/u.test(device)
+  return typeof device === 'string' && device.length <= 128 && /^[^\p{Cc}\p{Cs}]+$/u.test(device)
 }
 
 function readClaims(token: string): Record<string, unknown> | undefined {
