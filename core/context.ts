@@ -4,6 +4,7 @@
  */
 import { Registry } from 'prom-client'
 import type { Config } from './platform/config.ts'
+import { deploymentWarnings } from './platform/deployment-warnings.ts'
 import { ConfigError } from './platform/environment.ts'
 import { GroupRedis } from './platform/group-redis.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
@@ -33,6 +34,7 @@ export interface Platform {
 /** Opens the connections of one process. Nothing is awaited: a process starts while its stores are still away. */
 export function createPlatform(config: Config): Platform {
   const log = createLogger(config)
+  for (const warning of deploymentWarnings(config)) log.warn(warning)
   const registry = new Registry()
   registry.setDefaultLabels({ node: config.nodeName })
   observeProcess(registry, config.role)

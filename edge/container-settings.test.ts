@@ -64,6 +64,10 @@ describe('renderForContainers', () => {
     expect(config).not.to.include('str(*)')
   })
 
+  it('lets no other page read it where CORS_ORIGINS is not set', () => {
+    expect(renderForContainers(template, HOSTS).toLowerCase()).not.to.include('access-control-allow-origin')
+  })
+
   it('names what is missing or wrong', () => {
     expect(() => renderForContainers(template, { EDGE_API_HOST: 'api' })).to.throw('EDGE_GATEWAY_HOST must be set')
     const wrong: Record<string, string> = {

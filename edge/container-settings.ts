@@ -22,8 +22,8 @@ export const EDGE_VARIABLES = {
   EDGE_SOURCE_CONNECTIONS: '',
   EDGE_SOURCE_SOCKETS: '',
   EDGE_SOURCE_ARRIVALS: '',
-  /** As the API and the gateways have it, so that pages can read what the edge answers itself. */
-  CORS_ORIGINS: '*',
+  /** As the API and the gateways have it, so that pages can read what the edge answers itself. Empty: its own alone. */
+  CORS_ORIGINS: '',
   /** Seconds that connections may live on after SIGUSR1. */
   EDGE_DRAIN_SECONDS: '30',
   /** A PEM file with certificate, chain and key, or a folder of them, as the edge sees it; empty: plain HTTP. */
@@ -78,6 +78,7 @@ function origins(env: Record<string, string | undefined>): string[] {
   const listed = value('CORS_ORIGINS', env)
     .split(',')
     .map((origin) => origin.trim())
+    .filter((origin) => origin !== '')
   if (!listed.every((origin) => /^[\w*][\w+.:/[\]*-]*$/.test(origin)))
     throw new Error('CORS_ORIGINS must be * or a comma-separated list of origins.')
   return listed

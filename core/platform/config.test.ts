@@ -37,6 +37,15 @@ describe('loadConfig', () => {
     expect(loadConfig('api', given).http.publicUrl).to.equal('https://calls.example.com')
   })
 
+  it('lets in the pages of all origins by default, in production its own alone', () => {
+    const own = { ...SECRET, PUBLIC_URL: 'https://calls.example.com' }
+    expect(loadConfig('gateway', own).http.corsOrigins).to.deep.equal(['*'])
+    const closed = loadConfig('gateway', { ...own, NODE_ENV: 'production', CORS_ORIGINS: ' ' }).http.corsOrigins
+    expect(closed).to.include('https://calls.example.com').and.not.to.include('*')
+    const open = loadConfig('gateway', { ...own, NODE_ENV: 'production', CORS_ORIGINS: '*' }).http.corsOrigins
+    expect(open).to.deep.equal(['*'])
+  })
+
   it('gives each role its own ports, and any free metrics port for 0', () => {
     expect(loadConfig('api', SECRET).http).to.include({ port: 8081, metricsPort: 9101 })
     expect(loadConfig('gateway', SECRET).http).to.include({ port: 8082, metricsPort: 9102 })

@@ -32,6 +32,8 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
   const giveUpMs = ms(e.WEBHOOK_GIVE_UP_SECONDS)
   const publicUrl = e.PUBLIC_URL || `http://localhost:${e.PORT}`
   const groups = callGroups(e, publicUrl, role === 'gateway')
+  // Closed by default where users are: everybody's pages only for a deployment that says so.
+  const listedOrigins = e.NODE_ENV === 'production' && !env.CORS_ORIGINS?.trim() ? [] : e.CORS_ORIGINS
   return {
     role,
     nodeName: e.NODE_NAME || `${role}-${process.pid}`,
@@ -44,7 +46,7 @@ export function loadConfig(role: ProcessRole, env: Record<string, string | undef
       /** Decides `signaling_url` where there is one group; never the request's Host. No trailing slash. */
       publicUrl,
       /** The service's own origins are among them; see allowed-origins.ts. */
-      corsOrigins: allowedOrigins(e.CORS_ORIGINS, [publicUrl, ...groups.all.map((group) => group.publicUrl)]),
+      corsOrigins: allowedOrigins(listedOrigins, [publicUrl, ...groups.all.map((group) => group.publicUrl)]),
       docsEnabled: e.DOCS_ENABLED,
       /** The page at `/`, and tokens for whoever gives a name. */
       demoEnabled: e.DEMO_ENABLED,
