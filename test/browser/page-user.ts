@@ -4,6 +4,7 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type { HistoryResponse } from '../../core/protocol/http.ts'
 import { ApiClient } from '../support/api-client.ts'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { openPage } from './pages.ts'
 import type { Stage } from './stage.ts'
 
@@ -77,7 +78,7 @@ export class PageUser {
   }
 
   async untilPhase(phase: string): Promise<void> {
-    await this.page.locator(`[data-phase="${phase}"]`).waitFor({ timeout: 20_000 })
+    await this.page.locator(`[data-phase="${phase}"]`).waitFor({ timeout: patient(20_000) })
   }
 
   async answer(): Promise<void> {

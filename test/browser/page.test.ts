@@ -2,6 +2,7 @@
 // company: browser: one Chromium, and one cluster for it
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.ts'
+import { patient } from '../support/patience.ts'
 import { requireBrowser } from './chromium.ts'
 import { PageUser } from './page-user.ts'
 import { closePages } from './pages.ts'
@@ -105,7 +106,7 @@ describe('the page', function () {
     expect(atFirst).to.be.within(5, 10)
     await eventually(async () => expect(await left()).to.be.below(atFirst - 1))
 
-    await bob.text(`Missed call from ${ada.name}`).waitFor({ timeout: 20_000 })
+    await bob.text(`Missed call from ${ada.name}`).waitFor({ timeout: patient(20_000) })
     await ada.page.getByRole('heading', { name: `${bob.name} did not answer` }).waitFor()
     await expectHistory(ada, 'missed', /No answer/)
     await expectHistory(bob, 'missed', /Missed/)
@@ -181,7 +182,7 @@ describe('the page', function () {
     await ada.hears()
     for (const name of gateways) await stage.cluster.waitReady(name)
     for (const user of [ada, bob])
-      await user.text('Connection lost. Reconnecting…').waitFor({ state: 'hidden', timeout: 20_000 })
+      await user.text('Connection lost. Reconnecting…').waitFor({ state: 'hidden', timeout: patient(20_000) })
     await ada.button('Hang up').click()
     await bob.page.getByRole('heading', { name: 'Call ended' }).waitFor()
   })

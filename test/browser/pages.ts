@@ -1,6 +1,10 @@
 /** Pages of users in the shared browser: each has a context of its own, so that users share nothing. */
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { patient } from '../support/patience.ts'
 import { sharedBrowser } from './chromium.ts'
+
+/** For what a page is to show or to let be pressed, on a calm machine. */
+const WAIT_MS = 20_000
 
 export interface OpenOptions {
   /** The page's address. */
@@ -39,6 +43,7 @@ export async function closePages(): Promise<void> {
 async function makeContext(settings: BrowserContextOptions | undefined): Promise<BrowserContext> {
   const browser = await sharedBrowser()
   const context = await browser.newContext({ permissions: ['camera', 'microphone'], ...settings })
+  context.setDefaultTimeout(patient(WAIT_MS))
   contexts.add(context)
   return context
 }

@@ -84,12 +84,12 @@ function Tabs({ tab, choose }: { tab: Tab; choose(tab: Tab): void }) {
 
 function Welcome() {
   return (
-    <div class="welcome">
+    <section class="welcome" aria-label="No call">
       <span class="welcome-mark">
         <Icon name="camera" />
       </span>
       <p>Choose somebody to call. What you say and show goes straight to the other browser.</p>
-    </div>
+    </section>
   )
 }
 
