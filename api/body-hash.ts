@@ -1,4 +1,4 @@
-/** What an Idempotency-Key is bound to: what a body says, not how it is written. */
+/** Hashes the meaning of a body, so that an Idempotency-Key is bound to its content and not to its spelling. */
 import { createHash } from 'node:crypto'
 
 /**

@@ -13,7 +13,7 @@ export interface RequestContext {
   body?: Buffer
   /** The request was answered by its deadline; what it still does reaches nobody. */
   isOverdue?: boolean
-  /** What its deadline answers with, where that is not SERVICE_UNAVAILABLE. */
+  /** The error code of the deadline's answer; SERVICE_UNAVAILABLE where it is left out. */
   overdueCode?: ErrorCode
 }
 

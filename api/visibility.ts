@@ -1,4 +1,4 @@
-/** Who may know how a user is doing: the same answer wherever a presence shows, in the open or by a refusal. */
+/** Decides whether a user's presence is visible to the caller: in the presence route, and where a refusal would reveal it. */
 import type { CallService } from '../core/calls/call-service.ts'
 import type { Identity } from '../core/platform/token-claims.ts'
 import { isVisibleTo, type Presence } from '../core/presence/presence-service.ts'

@@ -196,7 +196,7 @@ export class CallSignaling implements SocketHost {
       this.#sendingAgain = setTimeout(() => this.#sendAgain(), SEND_AGAIN_MS)
       return
     }
-    // What waited for this join was dropped in part: a new negotiation makes good for it.
+    // Some of the waiting messages were dropped, so the offer may be missing: negotiate again.
     if (error.code === 'SIGNALING_ERROR' && error.details?.recovered === false) return this.#listener.incomplete()
     this.#queue.settle(ref)
     this.#listener.failed(error)

@@ -1,7 +1,7 @@
 /**
- * A deadline for the whole request: whatever hangs behind it (a frozen Postgres, statement after statement), its client
- * gets an answer and can try again. What the request has begun goes on and tells nobody; where that would leave
- * something behind, the handler asks whether the request is overdue before it commits.
+ * A deadline for the whole request: the client gets an answer and can try again, even while Postgres hangs statement
+ * after statement. Work that the request has started continues without a client. A handler that would leave something
+ * behind checks `isOverdue` before it commits.
  */
 import type { RequestHandler } from 'express'
 import { AppError } from '../../core/protocol/errors.ts'

@@ -111,7 +111,7 @@ export class CallInitiation {
       const freed = await Promise.all(blockers.map((call) => this.#deps.deadlines.settle(call)))
       if (freed.includes(false)) break
     }
-    // What would have been declined is not what stood in the way.
+    // A ringing call that this request would decline does not block it.
     const stands = (call: Call) =>
       !(command.declinesRinging && call.status === 'connecting' && call.calleeId === callerId)
     const callersOwn = blockers.find((call) => roleOf(call, callerId) !== undefined && stands(call))

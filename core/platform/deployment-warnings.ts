@@ -1,4 +1,4 @@
-/** What a production deployment may run with, but hardly means to: said once at the start of each process. */
+/** Warnings about risky settings in production. Each process logs them once at its start. */
 import type { Config } from './config.ts'
 
 /** One sentence for each; empty outside production. */

@@ -9,7 +9,7 @@ export type Database = Knex
 /** Without a word on TLS there is none; without one on statements they may take four times `timeoutMs`. */
 type Place = Omit<Config['postgres'], 'tls' | 'statementMs'> & Partial<Pick<Config['postgres'], 'tls' | 'statementMs'>>
 
-/** What is used of a connection of pg, which knex types as anything. */
+/** The part of a pg connection that is used here; knex does not type it. */
 interface RawConnection {
   query(config: unknown, callback: (error: Error | null, result: unknown) => void): unknown
   connection: { stream: { destroy(): void } }
@@ -63,7 +63,7 @@ function dropsSilence(connection: RawConnection): RawConnection {
   return connection
 }
 
-/** What pg says of a statement that got no answer within `query_timeout`. */
+/** The error message of pg for a statement without an answer within `query_timeout`. */
 const READ_TIMEOUT = 'Query read timeout'
 
 /** SQLSTATE classes that mean "the server is away or cannot take this now": 08, 53, 57P and 58 (PostgreSQL, appendix A). */

@@ -58,7 +58,7 @@ export class SocketTickets {
   }
 
   /**
-   * Who a ticket speaks for. This uses it up, whatever becomes of the handshake.
+   * Returns the identity behind a ticket and uses the ticket up, even if the handshake is refused afterwards.
    * @throws CredentialFault for a ticket that is unknown, used or too old, or whose token has ended meanwhile;
    *   SERVICE_UNAVAILABLE while Redis is away
    */

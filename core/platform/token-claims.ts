@@ -1,4 +1,4 @@
-/** What a token's header and claims must be (RFC 7515, RFC 7519). Pure; the signature is checked elsewhere. */
+/** Checks the header and the claims of a token (RFC 7515, RFC 7519). Pure; tokens.ts checks the signature. */
 import { parseUuid } from '../protocol/ids.ts'
 import { CredentialFault } from './credentials.ts'
 import { isDeviceId } from './devices.ts'

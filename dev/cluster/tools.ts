@@ -191,7 +191,8 @@ function candidatesOnPath(tool: Tool): FoundTool[] {
     .map((path) => ({ path, env: {} }))
 }
 
-function isExecutable(path: string): boolean {
+/** Whether this user may run the file. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true

@@ -1,7 +1,7 @@
-// What some tests need of the machine, so that a run says at its start what it will skip, and how to get it.
+// Programs and rights that some tests need. A run says at its start which tests it will skip, and how to get the rest.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { isExecutable } from '../cluster/tools.ts'
 
 /** Names under which systems install Chromium. */
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
@@ -43,13 +43,4 @@ export function missingCapabilities(root: string): string[] {
     missing.push('Not root: `make up` is tried as this user alone, not as root and as another user. Run it as root')
   }
   return missing
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

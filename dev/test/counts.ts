@@ -1,4 +1,4 @@
-// What a run of checks and tests came to, and the one line that says it.
+// The counts of a run of checks and tests, and the closing line that states them.
 
 export interface Counts {
   passed: number

@@ -1,4 +1,4 @@
-// What a test file came to, as a lane tells the run. Plain data: it crosses a process boundary and lands in a file.
+// The result of a test file, as a lane reports it. Plain data: it crosses a process boundary and is written to a file.
 
 /** One test, or a hook that failed in the place of the tests that it was to prepare. */
 export interface TestResult {

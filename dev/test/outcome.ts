@@ -1,4 +1,4 @@
-// What a run came to: each failure beside its second try, counts, and the text that ends the output.
+// The outcome of a run: each failure beside its second try, the counts, and the text at the end of the output.
 import type { Counts } from './counts.ts'
 import type { FileResult, TestResult } from './file-result.ts'
 
