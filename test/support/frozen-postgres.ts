@@ -9,11 +9,20 @@ export function freezePostgres(cluster: Cluster): { thaw(): void } {
   // The server first: it begins no backend that would be missed.
   process.kill(pid, 'SIGSTOP')
   const frozen = [pid, ...childrenOf(pid)]
-  for (const each of frozen) process.kill(each, 'SIGSTOP')
+  for (const each of frozen) signal(each, 'SIGSTOP')
   return {
     thaw() {
-      for (const each of frozen) process.kill(each, 'SIGCONT')
+      for (const each of frozen) signal(each, 'SIGCONT')
     },
+  }
+}
+
+/** A backend may end by itself between the list and its signal. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
