@@ -10,6 +10,8 @@ export interface TestResult {
   error?: { message: string; stack: string }
   /** Finds the test again: the title's own pattern, or its suite's where a hook failed. */
   pattern: string
+  /** Of a process that did not end: the tests that had failed in it, and may have left open what kept it. */
+  follows?: { file: string; title: string }[]
 }
 
 export interface FileResult {

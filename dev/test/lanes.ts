@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import type { FileResult, LaneOrder, LaneReport } from './file-result.ts'
+import type { FileResult, LaneOrder, LaneReport, TestResult } from './file-result.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -49,14 +49,36 @@ async function runLane(
     const whole = rest.length > 0 ? rest : isLarge(queue[0]) ? (queue.shift() ?? []) : undefined
     const nextOfMany = () => (isLarge(queue[0]) ? undefined : queue.shift()?.[0])
     const lane = new Lane(env)
-    const last = await lane.work(whole === undefined ? nextOfMany : () => whole.shift(), take)
+    const done: FileResult[] = []
+    const takeOne = (result: FileResult, output: string) => {
+      done.push(result)
+      take(result, output)
+    }
+    const last = await lane.work(whole === undefined ? nextOfMany : () => whole.shift(), takeOne)
     const end = await lane.ended()
     rest = whole ?? []
     if (end !== undefined || last !== undefined) {
-      const file = last?.file ?? 'end of a lane'
-      take(failedFile(file, `The test process did not end properly (${end ?? 'exit code 0'})`), lane.takeOutput())
+      const output = lane.takeOutput()
+      take(badEnd(end ?? 'exit code 0', last, done, output), output)
     }
   }
+}
+
+/**
+ * The failure of a process that died in a file, or did not end after its last one. What failed tests left open may be
+ * all that is wrong with an end: they are named, for the second try to tell.
+ */
+function badEnd(end: string, last: TestJob | undefined, done: FileResult[], output: string): FileResult {
+  const file = last?.file ?? `end of a process after ${done.at(-1)?.file ?? 'no file'}`
+  const lastLine = output.trimEnd().split('\n').at(-1) ?? ''
+  const message = `The test process did not end properly (${end})${lastLine === '' ? '' : `: ${lastLine}`}`
+  const failed = done.flatMap(({ file, tests }) =>
+    tests.filter(({ state }) => state === 'failed').map(({ title }) => ({ file, title })),
+  )
+  const error = { message, stack: message }
+  const test: TestResult = { title: file, state: 'failed', durationMs: 0, error, pattern: '' }
+  if (last === undefined && failed.length > 0) test.follows = failed
+  return { file, durationMs: 0, tests: [test] }
 }
 
 function isLarge(unit: TestJob[] | undefined): boolean {
@@ -131,11 +153,6 @@ class Lane {
       this.#child.once('exit', onExit)
     })
   }
-}
-
-function failedFile(file: string, message: string): FileResult {
-  const error = { message, stack: message }
-  return { file, durationMs: 0, tests: [{ title: file, state: 'failed', durationMs: 0, error, pattern: '' }] }
 }
 
 /** Lanes of a run that is interrupted end with it, and their clusters with them. */

@@ -16,6 +16,7 @@ import {
   describeFlaky,
   describeSlowest,
   type Failure,
+  isFlaky,
   type Outcome,
   type Report,
 } from './outcome.ts'
@@ -100,7 +101,20 @@ async function tryAgain(files: readonly FileResult[]): Promise<Failure[]> {
     const again = results.flatMap(({ tests }) => tests)
     failure.again = { passed: again.length > 0 && again.every(({ state }) => state === 'passed'), output }
   }
+  for (const failure of failures) judgeByCauses(failure, failures)
   return failures
+}
+
+/** A process that did not end after failed tests: each ran again in a process of its own, whose end counts as well. */
+function judgeByCauses(failure: Failure, failures: readonly Failure[]): void {
+  const { follows } = failure.test
+  if (follows === undefined) return
+  const causes = failures.filter(({ file, test }) =>
+    follows.some((each) => each.file === file && each.title === test.title),
+  )
+  const names = causes.map(({ file, test }) => `${file}: ${test.title}`)
+  const output = `After failures in the same process, each of which ended well when it ran again:\n${names.join('\n')}`
+  failure.again = { passed: causes.length > 0 && causes.every(isFlaky), output }
 }
 
 function readDurations(): Record<string, number> {

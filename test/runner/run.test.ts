@@ -64,7 +64,7 @@ describe('The test runner', function () {
     const { code, lines } = await run(['crashes', 'fails-always'], { LANES: '1' })
 
     expect(lines.slice(-3)).to.deep.equal([
-      'failed test/runner/fixtures/crashes.ts: test/runner/fixtures/crashes.ts: The test process did not end properly (exit code 7)',
+      'failed test/runner/fixtures/crashes.ts: test/runner/fixtures/crashes.ts: The test process did not end properly (exit code 7):   a crashing suite',
       'failed test/runner/fixtures/fails-always.ts: a broken suite "before all" hook for "never runs": the cluster did not start',
       '1 passed, 2 failed',
     ])
@@ -74,8 +74,20 @@ describe('The test runner', function () {
   it('counts what is left open after the last test as a failure', async () => {
     const { code, lines } = await run(['leaks'])
 
-    expect(lines.join('\n')).to.match(/Something is still open .*TCPServerWrap/)
+    expect(lines.at(-2)).to.match(
+      /^failed end of a process after .*leaks\.ts: .*\(exit code 1\): Something is still open .*TCPServerWrap/,
+    )
     expect(lines.at(-1)).to.equal('1 passed, 1 failed')
     expect(code).to.equal(1)
+  })
+
+  it('takes what a flaky test left open for a part of its failure', async () => {
+    const { code, lines } = await run(['fails-once-and-leaks'])
+
+    const name = 'test/runner/fixtures/fails-once-and-leaks.ts'
+    expect(lines.at(-3)).to.contain(`flaky ${name}: a flaky suite leaves a server open when it fails: too slow`)
+    expect(lines.at(-2)).to.contain(`flaky end of a process after ${name}`)
+    expect(lines.at(-1)).to.equal('2 passed, 0 failed')
+    expect(code).to.equal(0)
   })
 })
