@@ -27,8 +27,8 @@ interface LifecycleDeps {
   store: RoomStore
   metrics: GatewayMetrics
   rings: Rings
-  /** Users whose connection ended, for `last_seen`. */
-  onGone(userId: string): void
+  /** A user's connection begins or ends, for `last_seen`. */
+  onSeen(userId: string): void
   log: Logger
 }
 
@@ -55,6 +55,7 @@ export class PeerLifecycle {
     metrics.connections.inc(labels)
     metrics.opened.inc(labels)
     log.debug({ callId: call?.id, userId: peer.userId, transport: transport.kind }, 'peer connected')
+    this.#deps.onSeen(peer.userId)
     if (call === undefined) {
       registry.addChannel(peer)
       this.#expireWithToken(peer)
@@ -102,7 +103,7 @@ export class PeerLifecycle {
     const labels = { kind: call === undefined ? 'user' : 'call', transport: peer.transport.kind }
     metrics.connections.dec(labels)
     metrics.closed.inc({ ...labels, cause: peer.closeCause ?? (clean ? 'client' : 'lost') })
-    this.#deps.onGone(peer.userId)
+    this.#deps.onSeen(peer.userId)
     if (call !== undefined && peer.roomState === 'outside' && peer.joinedAt === 0)
       this.#deps.witness.neverJoined(call, peer)
     // While a join runs, its end takes care of the seat.

@@ -11,6 +11,7 @@ import { SocketTickets } from '../core/platform/socket-tickets.ts'
 import { createTokenVerifier } from '../core/platform/tokens.ts'
 import { Connections } from '../core/presence/connections.ts'
 import { LastSeen } from '../core/presence/last-seen.ts'
+import { writeSeenUsers } from '../core/presence/seen-users.ts'
 import { adapterKey } from '../core/protocol/cluster-events.ts'
 import { AppError } from '../core/protocol/errors.ts'
 import { CLOSE } from '../core/protocol/signaling.ts'
@@ -76,7 +77,11 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   const store = new RoomStore(redis, config.redis.keyPrefix, nodeId)
   const connections = new Connections(redis, config.redis.keyPrefix, config.nodes.leaseMs)
   const registry = new PeerRegistry()
-  const lastSeen = new LastSeen(db, log, () => registry.userIds())
+  const lastSeen = new LastSeen({
+    write: (seen) => writeSeenUsers(db, seen),
+    connected: () => registry.userIds(),
+    log,
+  })
   const record = new RoomRecord(calls, log)
   const witness = new Witness(calls.journal, nodeId)
   const delivery = new Delivery(store, log, metrics)
@@ -145,9 +150,9 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   })
   observeHandshakes(metricsRegistry, () => handshakes.counts)
   observeWaiting(metricsRegistry, () => relay.waiting)
-  const onGone = (userId: string) => lastSeen.gone(userId)
+  const onSeen = (userId: string) => lastSeen.seen(userId)
   const seats = { registry, handshakes, membership, signaling, iceRefresh, witness }
-  const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onGone, log })
+  const lifecycle = new PeerLifecycle({ ...seats, store, metrics, rings, onSeen, log })
 
   const http = createPublicServer()
   const sockets = trackSockets(http)

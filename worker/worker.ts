@@ -7,6 +7,9 @@ import { GroupEvents } from '../core/calls/group-events.ts'
 import { type GroupScope, scopeOf } from '../core/calls/group-scope.ts'
 import type { Platform } from '../core/context.ts'
 import { type CallGroup, groupNamed } from '../core/platform/call-groups.ts'
+import { ConnectionDirectory } from '../core/presence/connection-directory.ts'
+import { type SeenUser, writeSeenUsers } from '../core/presence/seen-users.ts'
+import { NodeDirectory } from '../core/rooms/node-directory.ts'
 import { RoomKeeper } from '../core/rooms/room-keeper.ts'
 import { RoomDirectory } from '../core/rooms/room-view.ts'
 import { Contact, storeProbes } from './contact.ts'
@@ -55,10 +58,11 @@ export function createWorker(platform: Platform): Worker {
     registry,
   })
   const couriers = new Couriers(platform)
-  const sweepsOf = ({ contact, keeper, scope }: GroupWatch): Sweep[] => [
+  const writeSeen = (seen: SeenUser[]) => writeSeenUsers(db, seen)
+  const sweepsOf = ({ contact, keeper, nodes, connections, scope }: GroupWatch): Sweep[] => [
     { name: 'contact', everyMs: sweepIntervalMs, run: () => contact.probe() },
     abandonedCalls(calls, contact, sweepIntervalMs, scope),
-    deadNodes(keeper, calls, contact, sweepIntervalMs),
+    deadNodes({ rooms: keeper, nodes, connections, calls, writeSeen, contact, log }, sweepIntervalMs),
     reconnectGraces(keeper, sweepIntervalMs),
     rollCall(calls, contact, scope),
     leftoverEvents(calls, scope),
@@ -105,6 +109,8 @@ function observeContact(registry: Registry, isUnbroken: () => boolean): void {
 interface GroupWatch {
   contact: Contact
   keeper: RoomKeeper
+  nodes: NodeDirectory
+  connections: ConnectionDirectory
   rooms: RoomView
   scope: GroupScope | undefined
 }
@@ -118,6 +124,8 @@ function watchGroup({ config, db, groupRedis }: Platform, group: CallGroup): Gro
   return {
     contact,
     keeper: new RoomKeeper(redis, keyPrefix, { leaseMs, reconnectGraceMs }),
+    nodes: new NodeDirectory(redis, keyPrefix, leaseMs),
+    connections: new ConnectionDirectory(redis, keyPrefix),
     rooms: contact.guard(new RoomDirectory(redis, keyPrefix, leaseMs)),
     scope: scopeOf(config.groups, group),
   }

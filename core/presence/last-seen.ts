@@ -1,56 +1,97 @@
-/** Writes when users were last connected, in bulk, so that `last_seen` is in Postgres to within 60 s (decisions, "Presence"). */
+/**
+ * When this node's users were last connected. Each connect and disconnect is written within half a second, together
+ * with all others of that time; users who stay connected are written every 30 s.
+ */
 import type { Logger } from '../platform/logger.ts'
-import type { Database } from '../platform/postgres.ts'
+import type { SeenUser } from './seen-users.ts'
 
-/** Half of the promised 60 s: one missed write does not break the promise. */
-const WRITE_EVERY_MS = 30_000
-/** Users in one statement. */
-const BATCH = 1000
+/** An event waits this long for others: one statement for all connections of a storm. */
+const GATHER_MS = 500
+/** While Redis is away, readers take a user for connected who was seen within three of these (presence-store.ts). */
+const REFRESH_EVERY_MS = 30_000
+/** After a write that failed. */
+const RETRY_AFTER_MS = 5000
+/** Users kept while Postgres is away: some 30 MB. Those who left first are forgotten first. */
+const WAITING_MAX = 200_000
+
+interface LastSeenDeps {
+  write(seen: SeenUser[]): Promise<void>
+  /** The users who have a connection now. */
+  connected(): Iterable<string>
+  log: Pick<Logger, 'debug'>
+}
 
 export class LastSeen {
-  readonly #db: Database
-  readonly #log: Logger
-  readonly #connected: () => Iterable<string>
-  /** Users whose connection ended since the last write. */
-  readonly #gone = new Set<string>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #deps: LastSeenDeps
+  /** By user, when: `performance.now()`. */
+  #waiting = new Map<string, number>()
+  #refresh: NodeJS.Timeout | undefined
+  #next: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #isWriting = false
+  #isOver = false
 
-  /** `connected` names the users who have a connection now. */
-  constructor(db: Database, log: Logger, connected: () => Iterable<string>) {
-    this.#db = db
-    this.#log = log
-    this.#connected = connected
+  constructor(deps: LastSeenDeps) {
+    this.#deps = deps
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.write(), WRITE_EVERY_MS)
+    this.#refresh = setInterval(() => this.#seeConnected(), REFRESH_EVERY_MS)
   }
 
-  gone(userId: string): void {
-    this.#gone.add(userId)
+  /** The user was connected at this moment. */
+  seen(userId: string): void {
+    // Set anew, so that the map stays in the order of time.
+    this.#waiting.delete(userId)
+    this.#waiting.set(userId, performance.now())
+    if (this.#waiting.size > WAITING_MAX)
+      for (const oldest of this.#waiting.keys()) {
+        this.#waiting.delete(oldest)
+        break
+      }
+    this.#writeIn(GATHER_MS)
   }
 
-  /** Writes once. What could not be written is written the next time. */
-  async write(): Promise<void> {
-    const users = [...new Set([...this.#connected(), ...this.#gone])]
-    const gone = [...this.#gone]
-    this.#gone.clear()
-    try {
-      for (let at = 0; at < users.length; at += BATCH)
-        await this.#db.raw(
-          `INSERT INTO user_presence (user_id, last_seen_at)
-           SELECT user_id, now() FROM unnest(?::uuid[]) AS user_id ORDER BY user_id
-           ON CONFLICT (user_id) DO UPDATE SET last_seen_at = excluded.last_seen_at`,
-          [users.slice(at, at + BATCH)],
-        )
-    } catch (error) {
-      for (const userId of gone) this.#gone.add(userId)
-      this.#log.debug({ err: (error as Error).message }, 'last seen not written yet')
-    }
-  }
-
+  /** Writes what waits, and who is connected now. What cannot be written then is not written. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.write()
+    clearInterval(this.#refresh)
+    this.#seeConnected()
+    this.#isOver = true
+    clearTimeout(this.#next)
+    await this.#writing
+    await this.#write()
+  }
+
+  #seeConnected(): void {
+    for (const userId of this.#deps.connected()) this.seen(userId)
+  }
+
+  #writeIn(ms: number): void {
+    if (this.#isOver || this.#isWriting || this.#next !== undefined) return
+    this.#next = setTimeout(() => {
+      this.#next = undefined
+      this.#isWriting = true
+      this.#writing = this.#write().then((isWritten) => {
+        this.#isWriting = false
+        if (this.#waiting.size > 0) this.#writeIn(isWritten ? GATHER_MS : RETRY_AFTER_MS)
+      })
+    }, ms)
+  }
+
+  /** False where it failed; what failed waits again. */
+  async #write(): Promise<boolean> {
+    const batch = this.#waiting
+    if (batch.size === 0) return true
+    this.#waiting = new Map()
+    const now = performance.now()
+    try {
+      await this.#deps.write([...batch].map(([userId, at]) => ({ userId, ageMs: now - at })))
+      return true
+    } catch (error) {
+      // A later event of the same user takes the place of the earlier one.
+      this.#waiting = new Map([...batch, ...this.#waiting])
+      this.#deps.log.debug({ err: (error as Error).message, users: batch.size }, 'last seen not written yet')
+      return false
+    }
   }
 }

@@ -11,17 +11,20 @@ const STORED: StoredPresence = {
   visibility: 'everyone',
   lastSeenAt: SEEN_AT,
   seenLately: false,
+  seenJustNow: false,
 }
 
 type Connected = boolean | 'unknown'
 
 describe('PresenceService', () => {
   function service(stored: Partial<StoredPresence> | undefined, connected: Connected) {
+    let now = stored === undefined ? undefined : { ...STORED, ...stored }
     return new PresenceService({
       store: {
-        find: async () => (stored === undefined ? undefined : { ...STORED, ...stored }),
-        findMany: async (userIds) =>
-          new Map(stored === undefined ? [] : userIds.map((userId) => [userId, { ...STORED, ...stored }])),
+        findMany: async (userIds) => new Map(userIds.flatMap((userId) => (now === undefined ? [] : [[userId, now]]))),
+        markSeen: async () => {
+          now = { ...(now ?? STORED), lastSeenAt: new Date(), seenJustNow: true }
+        },
         write: async ({ visibility = 'everyone' }) => ({ visibility, updatedAt: SEEN_AT }),
       },
       connections: {
@@ -60,6 +63,8 @@ describe('PresenceService', () => {
       (await service(stored, connected).find('u')).lastSeenAt
 
     expect(Date.now() - ((await seenAt({}, true))?.getTime() ?? 0)).to.be.below(1000)
+    expect(Date.now() - ((await seenAt(undefined, true))?.getTime() ?? 0)).to.be.below(1000)
+    expect(await seenAt({ seenJustNow: true }, true)).to.equal(SEEN_AT)
     expect(await seenAt({}, false)).to.equal(SEEN_AT)
     expect(await seenAt({ setOffline: true }, true)).to.equal(SEEN_AT)
     expect(await seenAt(undefined, false)).to.equal(null)
@@ -69,8 +74,8 @@ describe('PresenceService', () => {
     const away = new AppError('SERVICE_UNAVAILABLE')
     const broken = new PresenceService({
       store: {
-        find: () => Promise.reject(away),
         findMany: () => Promise.reject(away),
+        markSeen: () => Promise.reject(away),
         write: () => Promise.reject(away),
       },
       connections: { isConnected: async () => true },

@@ -22,7 +22,7 @@ export interface PresenceUpdate {
 }
 
 interface PresenceDeps {
-  store: Pick<PresenceStore, 'find' | 'findMany' | 'write'>
+  store: Pick<PresenceStore, 'findMany' | 'markSeen' | 'write'>
   /** Rejects while Redis is away. */
   connections: { isConnected(userId: string): Promise<boolean> }
   /** How long a PUT of `online` counts without any connection. */
@@ -46,16 +46,24 @@ export class PresenceService {
    * @throws SERVICE_UNAVAILABLE while Postgres is away: a set `offline` or a visibility must not be overlooked
    */
   async find(userId: string): Promise<Presence> {
-    const [stored, connected] = await Promise.all([this.#deps.store.find(userId), this.#isConnected(userId)])
-    return presenceOf(userId, stored, connected)
+    const [presence] = await this.findMany([userId])
+    if (presence === undefined) throw new Error('Each user has a presence')
+    return presence
   }
 
   /** As {@link find} for each of the users, in their order, with one question to Postgres. */
   async findMany(userIds: string[]): Promise<Presence[]> {
+    const { store } = this.#deps
     const [stored, connected] = await Promise.all([
-      this.#deps.store.findMany(userIds),
+      store.findMany(userIds),
       Promise.all(userIds.map((userId) => this.#isConnected(userId))),
     ])
+    const present = userIds.filter((userId, index) => connected[index] === true && isToBeMarked(stored.get(userId)))
+    if (present.length > 0) {
+      // Stored before it is shown: what anybody has seen of `last_seen` once, nobody sees an earlier time of.
+      await store.markSeen(present)
+      for (const [userId, now] of await store.findMany(present)) stored.set(userId, now)
+    }
     return userIds.map((userId, index) => presenceOf(userId, stored.get(userId), connected[index]))
   }
 
@@ -97,9 +105,13 @@ function presenceOf(userId: string, stored: StoredPresence | undefined, connecte
     userId,
     status: online ? 'online' : 'offline',
     visibility: stored?.visibility ?? 'everyone',
-    // Connected is seen now; but a set `offline` shows what is stored, or it would tell that its user is there.
-    lastSeenAt: connected === true && online ? new Date() : (stored?.lastSeenAt ?? null),
+    lastSeenAt: stored?.lastSeenAt ?? null,
   }
+}
+
+/** Of a connected user: a set `offline` keeps what is stored, or it would tell that its user is there. */
+function isToBeMarked(stored: StoredPresence | undefined): boolean {
+  return stored === undefined || (!stored.setOffline && !stored.seenJustNow)
 }
 
 /**

@@ -1,7 +1,8 @@
-/** What of a user's presence is durable, as users set it; nodes write when they were connected (last-seen.ts). */
+/** What of a user's presence is durable, as users set it; nodes write when they were connected (seen-users.ts). */
 import type { Database } from '../platform/postgres.ts'
 import { databaseFault } from '../platform/postgres.ts'
 import type { Visibility } from '../protocol/http.ts'
+import { writeSeenUsers } from './seen-users.ts'
 
 export interface StoredPresence {
   /** Set by the user; holds until the next PUT of `online`. */
@@ -12,6 +13,8 @@ export interface StoredPresence {
   lastSeenAt: Date | null
   /** `lastSeenAt` is so fresh that the user is connected, as far as Postgres alone can tell. */
   seenLately: boolean
+  /** `lastSeenAt` is what an answer may show of a user who is connected now. */
+  seenJustNow: boolean
 }
 
 export interface PresenceChange {
@@ -23,11 +26,10 @@ export interface PresenceChange {
   visibility?: Visibility
 }
 
-/**
- * Nodes write `last_seen_at` of connected users every 30 s (decisions, "Presence": to within 60 s); the rest is for a
- * node that has missed one write.
- */
+/** Nodes write `last_seen_at` of connected users every 30 s; the rest is for a node that has missed one write. */
 const SEEN_LATELY_SECONDS = 90
+/** How far `last_seen` of a connected user may lag: a popular user costs one write in this time, not one a reader. */
+const JUST_NOW_SECONDS = 5
 
 interface Row {
   user_id: string
@@ -36,6 +38,7 @@ interface Row {
   visibility: Visibility
   last_seen_at: Date | null
   seen_lately: boolean
+  seen_just_now: boolean
 }
 
 export class PresenceStore {
@@ -61,11 +64,25 @@ export class PresenceStore {
     const rows = await this.#run<Row>(
       `SELECT user_id, set_offline, visibility, last_seen_at,
          coalesce(online_until > clock_timestamp(), false) AS online_by_put,
-         coalesce(last_seen_at > clock_timestamp() - make_interval(secs => ${SEEN_LATELY_SECONDS}), false) AS seen_lately
+         coalesce(last_seen_at > clock_timestamp() - make_interval(secs => ${SEEN_LATELY_SECONDS}), false) AS seen_lately,
+         coalesce(last_seen_at > clock_timestamp() - make_interval(secs => ${JUST_NOW_SECONDS}), false) AS seen_just_now
        FROM user_presence WHERE user_id = ANY (:userIds)`,
       { userIds },
     )
     return new Map(rows.map((row) => [row.user_id, storedPresence(row)]))
+  }
+
+  /**
+   * Stores that the users are there now, but not of those who have set `offline`.
+   * @throws SERVICE_UNAVAILABLE while Postgres is away
+   */
+  async markSeen(userIds: string[]): Promise<void> {
+    await this.#retried(() =>
+      writeSeenUsers(
+        this.#db,
+        userIds.map((userId) => ({ userId, ageMs: 0 })),
+      ),
+    )
   }
 
   /** @throws SERVICE_UNAVAILABLE while Postgres is away */
@@ -77,7 +94,8 @@ export class PresenceStore {
        FROM (SELECT clock_timestamp() AS now) AS clock
        ON CONFLICT (user_id) DO UPDATE
          SET set_offline = excluded.set_offline, visibility = coalesce(:visibility, known.visibility),
-           last_seen_at = excluded.last_seen_at, online_until = excluded.online_until, updated_at = excluded.updated_at
+           last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
+           online_until = excluded.online_until, updated_at = excluded.updated_at
        RETURNING visibility, updated_at`,
       { ...change, visibility: change.visibility ?? null },
     )
@@ -85,15 +103,19 @@ export class PresenceStore {
     return { visibility: row.visibility, updatedAt: row.updated_at }
   }
 
+  #run<T>(sql: string, bindings: Record<string, unknown>): Promise<T[]> {
+    return this.#retried(() => this.#query<T>(sql, bindings))
+  }
+
   /** All statements here may be carried out twice, so one that met a dead pooled connection is sent again once. */
-  async #run<T>(sql: string, bindings: Record<string, unknown>): Promise<T[]> {
+  async #retried<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#query(sql, bindings)
+      return await work()
     } catch (error) {
       if (!metDeadConnection(error)) throw databaseFault(error)
     }
     try {
-      return await this.#query(sql, bindings)
+      return await work()
     } catch (error) {
       throw databaseFault(error)
     }
@@ -112,6 +134,7 @@ function storedPresence(row: Row): StoredPresence {
     visibility: row.visibility,
     lastSeenAt: row.last_seen_at,
     seenLately: row.seen_lately,
+    seenJustNow: row.seen_just_now,
   }
 }
 
