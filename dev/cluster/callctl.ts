@@ -28,7 +28,7 @@ export function callctl(runDir: string, args: string[], env: NodeJS.ProcessEnv):
     env: {
       ...env,
       DATABASE_URL: env.DATABASE_URL || description.postgres.url,
-      REDIS_URL: env.REDIS_URL || `redis://127.0.0.1:${description.redis.port}`,
+      REDIS_URL: env.REDIS_URL || description.redis.url,
       ...variablesOf(description.groups),
       ...(key === undefined ? {} : { JWT_SECRET: key.secret, JWT_PUBLIC_KEY: '', JWKS_URL: '' }),
     },

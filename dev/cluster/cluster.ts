@@ -35,6 +35,8 @@ export interface ClusterOptions {
   /** Servers of one's own instead of private ones. */
   databaseUrl?: string
   redisUrl?: string
+  /** Of a Redis that is ours; it has none where this is left out. */
+  redisPassword?: string
   /** Postgres data that outlives power cuts and the next start. */
   durable?: boolean
   /** Holds data, logs and cluster.json; a private one that goes at the end where it is left out. */

@@ -9,7 +9,7 @@ export interface ClusterDescription {
   gateways: DescribedServer[]
   api: DescribedServer[]
   workers: Omit<DescribedServer, 'port'>[]
-  redis: { pid: number | null; port: number }
+  redis: { pid: number | null; port: number; url: string }
   postgres: { pid: number | null; url: string }
   /** Null where it was not asked for. */
   turn: { pid: number | null; port: number } | null
@@ -31,7 +31,12 @@ interface DescribedServer {
   metrics_port: number
 }
 
-/** Replaces the file as a whole: a reader sees the old one or the new one. For the owner alone: it holds a password. */
+/** What cluster.json says of a Redis, whose URL may leave its port out. */
+export function describeRedis({ pid, url }: { pid: number | null; url: string }): ClusterDescription['redis'] {
+  return { pid, port: Number(url && new URL(url).port) || 6379, url }
+}
+
+/** Replaces the file as a whole: a reader sees the old one or the new one. For the owner alone: it holds passwords. */
 export function writeDescription(runDir: string, description: ClusterDescription): void {
   const file = join(runDir, 'cluster.json')
   const partial = `${file}.${process.pid}.partial`

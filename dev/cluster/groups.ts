@@ -51,7 +51,13 @@ class Groups {
   async start(): Promise<Cluster> {
     const { port, gateways, env } = this.#options
     for (const [index] of this.#names.entries())
-      this.#redises.push(await startRedis({ ...this.#home, name: index === 0 ? 'redis' : `redis-${index + 1}` }))
+      this.#redises.push(
+        await startRedis({
+          ...this.#home,
+          name: index === 0 ? 'redis' : `redis-${index + 1}`,
+          password: this.#options.redisPassword,
+        }),
+      )
     const listed = (value: (index: number) => string) =>
       this.#names.map((name, index) => `${name}=${value(index)}`).join(',')
     const cluster = await startCluster({

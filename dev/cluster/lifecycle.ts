@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EdgeServer } from '../../edge/render.ts'
 import type { ClusterOptions } from './cluster.ts'
-import { type ClusterDescription, writeDescription } from './description.ts'
+import { type ClusterDescription, describeRedis, writeDescription } from './description.ts'
 import { Edge, type EdgeServers } from './edge.ts'
 import { type Member, MemberProcess, type Role } from './member.ts'
 import { memberEnv, randomSecret, withOneKey } from './member-env.ts'
@@ -84,7 +84,7 @@ export class ClusterLifecycle {
       gateways: of('gateway').map(served),
       api: of('api').map(served),
       workers: of('worker').map(({ name, pid, metricsPort }) => ({ name, pid, metrics_port: metricsPort })),
-      redis: { pid: this.redis?.pid ?? null, port: this.redis?.port ?? portOf(this.options.redisUrl, 6379) },
+      redis: describeRedis(this.redis ?? { pid: null, url: this.options.redisUrl ?? '' }),
       postgres: { pid: this.postgres?.pid ?? null, url: this.postgres?.url ?? this.options.databaseUrl ?? '' },
       turn: this.turn ? { pid: this.turn.pid, port: this.turn.port } : null,
       groups: this.options.groups?.() ?? [],
@@ -132,12 +132,12 @@ export class ClusterLifecycle {
   }
 
   private async startStores(): Promise<void> {
-    const { databaseUrl, redisUrl, durable } = this.options
+    const { databaseUrl, redisUrl, redisPassword, durable } = this.options
     const secrets = this.options.env?.TURN_SECRET?.split(',').map((secret) => secret.trim())
     // All at once; if one fails, the others must still be known to stop().
     const [postgres, redis, turn] = await Promise.allSettled([
       databaseUrl ? undefined : startPostgres({ ...this.home, durable }),
-      redisUrl ? undefined : startRedis(this.home),
+      redisUrl ? undefined : startRedis({ ...this.home, password: redisPassword }),
       this.options.turn ? startTurnServer({ ...this.home, secrets }) : undefined,
     ])
     if (postgres.status === 'fulfilled') this.postgres = postgres.value
@@ -241,8 +241,4 @@ export class ClusterLifecycle {
   private publish(): void {
     if (!this.stopping) writeDescription(this.runDir, this.describe())
   }
-}
-
-function portOf(url: string | undefined, standard: number): number {
-  return Number((url && new URL(url).port) || standard)
 }

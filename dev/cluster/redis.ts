@@ -1,5 +1,7 @@
 // A real Redis on a free port, without persistence, as everywhere in this product: what it holds may vanish.
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { findFreePort } from './ports.ts'
 import { makeRunDir } from './run-dir.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
@@ -13,6 +15,8 @@ export interface RedisOptions {
   name?: string
   /** Settings of redis.conf beside ours, or over them. */
   settings?: Record<string, string | number>
+  /** Asked of every client; none where it is left out, as for a server that goes with its test. */
+  password?: string
   restart?: boolean
   log?: ProcessHome['log']
   onChange?: () => void
@@ -54,7 +58,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     {
       name: options.name ?? 'redis',
       command: tool.path,
-      args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      args: [
+        ...passwordFile(runDir.path, options),
+        ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      ],
       env: { ...process.env, ...tool.env },
     },
     { runDir: runDir.path, restart: options.restart ?? true, log: options.log, onChange: options.onChange },
@@ -63,7 +70,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     server.start()
     await waitUntil('Redis did not answer', START_DEADLINE_MS, async () => {
       if (server.hasFailed) throw new GiveUp(`it ended (${server.lastExitReason})\n${server.lastLines}`)
-      await ping(port)
+      await ping(port, options.password)
     })
     server.keepRunning()
   }
@@ -79,7 +86,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     throw error
   }
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${options.password === undefined ? '' : `:${options.password}@`}127.0.0.1:${port}`,
     port,
     get pid() {
       return server.pid
@@ -91,15 +98,27 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
   }
 }
 
-function ping(port: number): Promise<void> {
+/** The configuration file with the password, which would stand in the list of processes otherwise. */
+function passwordFile(folder: string, { name = 'redis', password }: RedisOptions): string[] {
+  if (password === undefined) return []
+  const file = join(folder, `${name}.conf`)
+  writeFileSync(file, `requirepass ${password}\n`, { mode: 0o600 })
+  return [file]
+}
+
+function ping(port: number, password: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    const auth = password === undefined ? '' : `AUTH ${password}\r\n`
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${auth}PING\r\n`))
     socket.setTimeout(1_000, () => socket.destroy(new Error('no answer to PING')))
     socket.once('error', reject)
-    socket.once('data', (data) => {
+    let reply = ''
+    socket.on('data', (data) => {
+      reply += data.toString()
+      if (!/^(\+PONG|-.*)\r\n/m.test(reply)) return
       socket.destroy()
-      if (data.toString().startsWith('+PONG')) resolve()
-      else reject(new Error(data.toString().trim()))
+      if (reply.endsWith('+PONG\r\n')) resolve()
+      else reject(new Error(reply.trim()))
     })
   })
 }

@@ -1,4 +1,5 @@
 // `make up`: one cluster in the checkout's .run/, in the foreground, until Ctrl-C or `make down`.
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -44,7 +45,7 @@ export async function up(runDir: string, env: NodeJS.ProcessEnv): Promise<void> 
   } catch (error) {
     if (!ending.signal.aborted) throw error
   } finally {
-    for (const file of ['cluster.json', 'haproxy.cfg']) rmSync(join(runDir, file), { force: true })
+    for (const file of ['cluster.json', 'haproxy.cfg', 'redis.conf']) rmSync(join(runDir, file), { force: true })
     forgetTokenKey(runDir)
     leaveSupervisor(runDir)
   }
@@ -81,6 +82,8 @@ async function start(runDir: string, env: NodeJS.ProcessEnv, signal: AbortSignal
     env: { NODE_ENV: 'development', DEMO_ENABLED: String(groups === 1 && mayShowDemo(env)), ...env },
     databaseUrl: env.DATABASE_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
+    // Everybody on this machine can reach it; cluster.json has its URL, for the owner alone.
+    redisPassword: randomBytes(18).toString('base64url'),
     durable: true,
     runDir,
     log: print,

@@ -140,7 +140,7 @@ describe('startCluster', () => {
     await owner.stop()
 
     expect(seen.postgres).to.deep.equal({ pid: null, url: postgres.url })
-    expect(seen.redis).to.deep.equal({ pid: null, port: redis.port })
+    expect(seen.redis).to.deep.equal({ pid: null, port: redis.port, url: redis.url })
     expect(survived).to.equal(true)
   }).timeout(60_000)
 })

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { get } from 'node:https'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import type { IceServersResponse } from '../../core/protocol/http.ts'
 import type { ClusterDescription } from '../../dev/cluster/description.ts'
@@ -72,9 +73,24 @@ describe('make up', function () {
   })
 
   it('keeps its secrets for its owner', () => {
-    for (const file of ['cluster.json', 'token-key.json']) {
+    for (const file of ['cluster.json', 'token-key.json', 'redis.conf']) {
       expect(statSync(join(checkout.path, '.run', file)).mode & 0o077, file).to.equal(0)
     }
+  })
+
+  it('lets nobody into Redis without its password, which no list of processes shows', async () => {
+    const { redis } = describedIn(checkout)
+    const { password } = new URL(redis.url)
+    const answerTo = async (commands: string) => {
+      const socket = connect(redis.port, '127.0.0.1')
+      socket.end(commands)
+      return await text(socket)
+    }
+
+    expect(await answerTo('PING\r\n')).to.match(/^-NOAUTH /)
+    expect(await answerTo(`AUTH ${password}\r\nPING\r\n`)).to.equal('+OK\r\n+PONG\r\n')
+    expect(password).to.have.length.above(20)
+    expect(readFileSync(`/proc/${redis.pid}/cmdline`, 'utf8')).not.to.include(password)
   })
 
   it('starts no second cluster in the same checkout', async () => {
@@ -174,7 +190,7 @@ describe('make up', function () {
     await Promise.all([postgres.stop(), redis.stop()])
 
     expect(described.postgres).to.deep.equal({ pid: null, url: postgres.url })
-    expect(described.redis).to.deep.equal({ pid: null, port: redis.port })
+    expect(described.redis).to.deep.equal({ pid: null, port: redis.port, url: redis.url })
     expect(response.status).to.equal(200)
     expect(survived).to.equal(true)
   })
