@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { challengeOf } from '../core/platform/credentials.ts'
+import { endLingering } from '../core/platform/lingering-answer.ts'
 import { type AppError, errorBody } from '../core/protocol/errors.ts'
 import { parseUuid } from '../core/protocol/ids.ts'
 
@@ -47,5 +48,5 @@ export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: A
 /** Answers a plain HTTP request that no socket path serves. */
 export function refuseRequest(request: IncomingMessage, response: ServerResponse, error: AppError): void {
   const { headers, body } = render(request, error)
-  response.writeHead(error.status, headers).end(body)
+  endLingering(request, response.writeHead(error.status, headers), body)
 }

@@ -10,6 +10,7 @@ import { type IncomingMessage, type Server, type ServerOptions, type ServerRespo
 import type { Duplex } from 'node:stream'
 import { AppError, errorBody } from '../protocol/errors.ts'
 import { parseUuid } from '../protocol/ids.ts'
+import { endLingering } from './lingering-answer.ts'
 
 /** More than the edge takes (64 KiB) and adds: what it lets through is valid, and served. */
 const HEAD_MAX_BYTES = 72 * 1024
@@ -61,13 +62,14 @@ export function answerUnreadable(server: Server): void {
   server.on('checkExpectation', (request, response) => {
     const requestId = parseUuid(request.headers['x-request-id']) ?? randomUUID()
     const error = new AppError('INVALID_REQUEST', 'Expect must be 100-continue or absent', { status: 417 })
-    response
-      .writeHead(417, {
-        'Content-Type': 'application/json; charset=utf-8',
-        'X-Request-Id': requestId,
-        Connection: 'close',
-      })
-      .end(JSON.stringify(errorBody(error, requestId)))
+    const body = JSON.stringify(errorBody(error, requestId))
+    response.writeHead(417, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(Buffer.byteLength(body)),
+      'X-Request-Id': requestId,
+      Connection: 'close',
+    })
+    endLingering(request, response, body)
   })
 }
 
