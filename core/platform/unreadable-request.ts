@@ -42,35 +42,48 @@ const REFUSALS: Record<string, Refusal> = { HPE_HEADER_OVERFLOW: TOO_LARGE, ERR_
  */
 export function answerUnreadable(server: Server): void {
   const refused = new WeakMap<Duplex, Gathered>()
-  const answering = new WeakSet<Duplex>()
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    answering.add(socket)
-    response.once('close', () => answering.delete(socket))
+  const answering = new WeakMap<Duplex, { request: IncomingMessage; response: ServerResponse }>()
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request
+    const latest = { request, response }
+    answering.set(socket, latest)
+    response.once('close', () => {
+      if (answering.get(socket) === latest) answering.delete(socket)
+    })
   })
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
     // The parser fails again with all that follows.
     const known = refused.get(socket)
     if (known !== undefined) return known.add(error.rawPacket)
+    const latest = answering.get(socket)
+    // Its body did not come, or cannot be read: its own response is still to be had.
+    if (latest !== undefined && error.code !== 'ECONNRESET' && !latest.request.complete && !latest.response.headersSent)
+      return respond(latest.response, REFUSALS[error.code ?? ''] ?? UNREADABLE)
     // Within an answer, or a poll that waits for one, a second answer would be taken for the first.
-    if (error.code === 'ECONNRESET' || !socket.writable || answering.has(socket)) return void socket.destroy()
+    if (error.code === 'ECONNRESET' || !socket.writable || latest !== undefined) return void socket.destroy()
     const gathered = new Gathered(error.rawPacket)
     refused.set(socket, gathered)
     if (!gathered.isFromEdge()) return answer(socket, REFUSALS[error.code ?? ''] ?? UNREADABLE)
     setTimeout(() => answer(socket, gathered.judge()), GATHER_MS)
   })
   // RFC 9110 section 10.1.1: an expectation that is not met. Node says so without a body.
-  server.on('checkExpectation', (request, response) => {
-    const requestId = parseUuid(request.headers['x-request-id']) ?? randomUUID()
-    const error = new AppError('INVALID_REQUEST', 'Expect must be 100-continue or absent', { status: 417 })
-    const body = JSON.stringify(errorBody(error, requestId))
-    response.writeHead(417, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': String(Buffer.byteLength(body)),
-      'X-Request-Id': requestId,
-      Connection: 'close',
-    })
-    endLingering(request, response, body)
+  server.on('checkExpectation', (_request, response) =>
+    respond(response, { status: 417, message: 'Expect must be 100-continue or absent' }),
+  )
+}
+
+/** Answers a request that could be read as far as its head, and closes the connection. */
+function respond(response: ServerResponse, { status, message }: Refusal): void {
+  const requestId = parseUuid(response.req.headers['x-request-id']) ?? randomUUID()
+  const error = new AppError('INVALID_REQUEST', message, { status })
+  const body = JSON.stringify(errorBody(error, requestId))
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    'X-Request-Id': requestId,
+    Connection: 'close',
   })
+  endLingering(response.req, response, body)
 }
 
 /** What came on a connection that is being refused, as far as the reason may lie in it. */
