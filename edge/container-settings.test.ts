@@ -53,6 +53,7 @@ describe('renderForContainers', () => {
     expect(limited).to.include('sc0_conn_cur,sub(sess.sockets) gt 250')
     expect(limited).to.include('sc1_conn_cur gt 70')
     expect(limited).to.include('sc0_conn_rate gt 1000')
+    expect(limited).to.include('conn_rate(10s)')
     const open = renderForContainers(template, { ...HOSTS, ...own, EDGE_SOURCE_CONNECTIONS: '0' })
     expect(open).not.to.match(/sc[01]_|stick-table/)
   })

@@ -6,8 +6,10 @@ export interface SourceLimits {
   connections: number
   /** WebSockets. */
   sockets: number
-  /** New connections in ten seconds. */
+  /** New connections in {@link arrivalSeconds}. */
   arrivals: number
+  /** Ten where it is left out. */
+  arrivalSeconds?: number
 }
 
 export interface LimitRules {
@@ -22,6 +24,8 @@ export interface LimitRules {
 
 /** IPv4 addresses are whole, IPv6 ones their network. */
 const SOURCE = 'src,ipmask(32,64)'
+/** Over how long new connections are counted. */
+const ARRIVAL_SECONDS = 10
 /** How long a client's connection may be idle, where nothing is said against it. */
 export const KEEP_ALIVE_SECONDS = 20
 /** Some 100 bytes each, taken as sources appear; beyond it the oldest that has no connection is forgotten. */
@@ -43,7 +47,7 @@ export function defaultSourceLimits(maxConnections: number): SourceLimits {
 export function sourceLimitRules(maxConnections: number, limits: SourceLimits | null): LimitRules {
   const pressure = pressureRules(maxConnections)
   if (limits === null) return { atArrival: '', atRequest: pressure, atSocket: '', tables: '' }
-  const { connections, sockets, arrivals } = limits
+  const { connections, sockets, arrivals, arrivalSeconds = ARRIVAL_SECONDS } = limits
   return {
     atArrival: lines(
       '# One source can take its own share of the places alone. A refusal here costs neither TLS nor memory.',
@@ -67,7 +71,7 @@ export function sourceLimitRules(maxConnections: number, limits: SourceLimits | 
     ),
     tables: [
       '# What each source holds; nothing is ever led here.',
-      `backend sources from base\n  stick-table type ipv6 size ${MOST_SOURCES} expire 1m store conn_cur,conn_rate(10s)`,
+      `backend sources from base\n  stick-table type ipv6 size ${MOST_SOURCES} expire 1m store conn_cur,conn_rate(${arrivalSeconds}s)`,
       `backend sockets from base\n  stick-table type ipv6 size ${MOST_SOURCES} expire 1m store conn_cur`,
     ].join('\n\n'),
   }

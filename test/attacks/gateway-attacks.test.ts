@@ -7,10 +7,12 @@ import { privateCluster } from '../support/clusters.ts'
 import { type Attack, PLANS } from './attackers.ts'
 import { InnocentCall, residentMib, startAttack } from './innocent-call.ts'
 
-const CALM_MS = 2_000
-const ATTACK_MS = 4_000
+/** What the attacks did to gateways of old shows within a second. */
+const [CALM_MS, ATTACK_MS] = process.env.TRIALS === 'full' ? [2_000, 4_000] : [1_000, 2_000]
 /** The target on a calm machine; on a busy one everything takes longer, also without an attack. */
 const P99_MS = 50
+/** A gateway under attack takes 5 ms on a calm machine; one that yields to it takes 35 to 140 ms. */
+const P50_MS = 25
 const SLOWER_THAN_CALM = 10
 /** The attacker takes a core of the machine, and so may others: the best round counts. */
 const ROUNDS = 3
@@ -50,7 +52,9 @@ describe('a gateway under attack', () => {
     const seen = `calm ${JSON.stringify(calm)}, attacked ${JSON.stringify(attacked)}, ${opened} connections`
     const figures = `${seen}, ${beforeMib} MiB and ${grownMib} more`
     if (process.env.ATTACK_FIGURES) console.log(`      ${figures}`)
-    const isSlow = attacked.p99 > Math.max(P99_MS, SLOWER_THAN_CALM * calm.p99)
+    const isSlow =
+      attacked.p99 > Math.max(P99_MS, SLOWER_THAN_CALM * calm.p99) ||
+      attacked.p50 > Math.max(P50_MS, SLOWER_THAN_CALM * calm.p50)
     return isSlow || grownMib > GROWTH_MIB ? figures : undefined
   }
 })

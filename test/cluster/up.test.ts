@@ -47,6 +47,7 @@ async function expectService(checkout: CheckoutCopy, port: number): Promise<void
   expect(response.status, await response.text()).to.equal(200)
 }
 
+/** Under a home that is closed to others, as root's often is. */
 describe('make up', function () {
   this.timeout(120_000)
   let checkout: CheckoutCopy
@@ -54,7 +55,7 @@ describe('make up', function () {
   let running: Command
 
   before(async () => {
-    checkout = copyCheckout()
+    checkout = copyCheckout({ mode: 0o700 })
     port = await findFreePort()
     running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
     await running.printed(`ready: http://localhost:${port}\n`)
@@ -159,19 +160,6 @@ describe('make up', function () {
     expect((await checkout.makeToEnd('status')).output).to.include('nothing runs here')
   })
 
-  it('stops what make down finds, from another shell', async () => {
-    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1' })
-    await running.printed('ready: ')
-    const pids = pidsOf(describedIn(checkout))
-
-    const { code, output } = await checkout.makeToEnd('down')
-
-    expect(code).to.equal(0)
-    expect(output).to.include('stopped')
-    expect(await running.ended()).to.equal(0)
-    await expectNothingLeft(checkout, pids)
-  })
-
   it('honours DATABASE_URL, REDIS_URL and JWT_SECRET', async () => {
     const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
     const secret = 'a secret of one’s own that is long enough'
@@ -195,44 +183,52 @@ describe('make up', function () {
     expect(survived).to.equal(true)
   })
 
-  it('serves HTTPS where it is asked to, with a certificate that it made', async () => {
-    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TLS: '1' })
+  it('starts with HTTPS and a TURN server where it is asked for them', async () => {
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TLS: '1', TURN: '1' })
     await running.printed(`ready: https://localhost:${port}\n`)
-    const described = describedIn(checkout)
-    const health = await new Promise<number | undefined>((resolve, reject) => {
-      const ca = readFileSync(described.edge?.ca ?? '')
-      get(`https://localhost:${port}/health`, { ca }, (response) => {
-        response.resume()
-        resolve(response.statusCode)
+    const { output } = await checkout.makeToEnd('status')
+
+    const { turn } = describedIn(checkout)
+    expect(output).to.match(/^edge .* https:\S+ +ready$/m)
+    expect(output).to.match(new RegExp(`^turn +pid ${turn?.pid} +port ${turn?.port}$`, 'm'))
+  })
+
+  it('then serves HTTPS with a certificate that it made', async () => {
+    expect(running.output()).to.include('certificate: made here, trust it by .run/tls/ca.pem')
+    expect((await getSecurely('/health')).status).to.equal(200)
+  })
+
+  it('then has a TURN server that the API knows', async () => {
+    const token = (await checkout.makeToEnd('token')).output.trim()
+
+    const { body } = await getSecurely('/api/v1/webrtc/ice-servers', token)
+
+    const turn = (JSON.parse(body) as IceServersResponse).iceServers.at(-1)
+    expect(turn?.urls).to.deep.equal([`turn:127.0.0.1:${describedIn(checkout).turn?.port}?transport=udp`])
+    expect(turn?.credential).to.be.a('string')
+  })
+
+  it('stops what make down finds, from another shell', async () => {
+    const pids = pidsOf(describedIn(checkout))
+
+    const { code, output } = await checkout.makeToEnd('down')
+
+    expect(code).to.equal(0)
+    expect(output).to.include('stopped')
+    expect(await running.ended()).to.equal(0)
+    await expectNothingLeft(checkout, pids)
+  })
+
+  /** By HTTPS, trusting the certificate of this checkout alone. */
+  function getSecurely(path: string, token?: string): Promise<{ status: number | undefined; body: string }> {
+    const ca = readFileSync(describedIn(checkout).edge?.ca ?? '')
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    return new Promise((resolve, reject) => {
+      get(`https://localhost:${port}${path}`, { ca, headers }, async (response) => {
+        resolve({ status: response.statusCode, body: await text(response) })
       }).once('error', reject)
     })
-    const { output } = await checkout.makeToEnd('status')
-
-    await checkout.makeToEnd('down')
-
-    expect(health).to.equal(200)
-    expect(running.output()).to.include('certificate: made here, trust it by .run/tls/ca.pem')
-    expect(output).to.match(/^edge .* https:\S+ +ready$/m)
-    await expectNothingLeft(checkout, pidsOf(described))
-  })
-
-  it('starts a TURN server where it is asked for one, which the API knows', async () => {
-    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TURN: '1' })
-    await running.printed('ready: ')
-    const described = describedIn(checkout)
-    const token = (await checkout.makeToEnd('token')).output.trim()
-    const url = `http://localhost:${port}/api/v1/webrtc/ice-servers`
-    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
-    const { iceServers } = (await response.json()) as IceServersResponse
-    const { output } = await checkout.makeToEnd('status')
-
-    await checkout.makeToEnd('down')
-
-    expect(iceServers.at(-1)?.urls).to.deep.equal([`turn:127.0.0.1:${described.turn?.port}?transport=udp`])
-    expect(iceServers.at(-1)?.credential).to.be.a('string')
-    expect(output).to.match(new RegExp(`^turn +pid ${described.turn?.pid} +port ${described.turn?.port}$`, 'm'))
-    await expectNothingLeft(checkout, pidsOf(described))
-  })
+  }
 
   it('gives up a start on Ctrl-C without leaving anything', async () => {
     running = checkout.make('up', { PORT: String(port) })
@@ -270,19 +266,14 @@ describe('make up', function () {
   })
 })
 
-/** Who runs `make up` under a home that is closed to others. */
-const people = [
-  { who: isRoot ? 'root' : 'an ordinary user', uid: undefined, possible: true },
-  { who: 'an ordinary user', uid: NOBODY, possible: canBeSomebodyElse },
-]
-
-for (const { who, uid } of people.filter(({ possible }) => possible)) {
-  describe(`make up as ${who} under a 0700 home`, function () {
+// `make up` above runs as whoever runs the tests; where that is root, an ordinary user is another matter.
+if (canBeSomebodyElse)
+  describe('make up as an ordinary user under a 0700 home', function () {
     this.timeout(120_000)
     let checkout: CheckoutCopy
 
     before(() => {
-      checkout = copyCheckout({ mode: 0o700, uid })
+      checkout = copyCheckout({ mode: 0o700, uid: NOBODY })
     })
 
     after(() => checkout.remove())
@@ -300,4 +291,3 @@ for (const { who, uid } of people.filter(({ possible }) => possible)) {
       await expectNothingLeft(checkout, pids)
     })
   })
-}
