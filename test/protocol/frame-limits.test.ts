@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall, type TestCall } from '../support/calls.ts'
 import { sharedCluster } from '../support/clusters.ts'
+import { patient } from '../support/patience.ts'
 import { candidatePacket, connectPacket, isError, isStatus, joinPacket, readCandidate } from './conversation.ts'
 import { engineUrl, PollingSession, request, SEPARATOR } from './polling-session.ts'
 import { destroyAllWires, encodeFrame, OPCODE, Wire } from './wire.ts'
@@ -205,6 +206,7 @@ describe('limits of time', () => {
   /** All wait at once, each as long as the gateway lets it. */
   const closes = new Map<string, Promise<number | undefined>>()
   const ends = new Map<string, Promise<number>>()
+  let neverConnected: ReturnType<typeof endOfNeverConnected>
 
   before(async function () {
     this.timeout(60_000)
@@ -213,8 +215,9 @@ describe('limits of time', () => {
     const call = await newCall(cluster)
     for (const [door, open] of Object.entries(DOORS)) closes.set(door, closeOfUnfinished(await open(origin, call)))
     for (const [name, head] of Object.entries(UNFINISHED)) ends.set(name, msUntilEnd(origin, head))
+    neverConnected = endOfNeverConnected(origin)
     // Their tests say what went wrong; until then nobody listens.
-    for (const waiting of [...closes.values(), ...ends.values()]) waiting.catch(() => {})
+    for (const waiting of [...closes.values(), ...ends.values(), neverConnected]) waiting.catch(() => {})
   })
   after(destroyAllWires)
 
@@ -229,7 +232,25 @@ describe('limits of time', () => {
       this.timeout(40_000)
       expect(await ends.get(name)).to.be.below(30_000)
     })
+
+  it('end what never asks for the namespace within 10 s, by polling and by WebSocket', async function () {
+    this.timeout(40_000)
+    const { tookMs, polled } = await neverConnected
+
+    expect(polled).to.match(/^1$|400/)
+    expect(tookMs).to.be.within(8_000, 10_000 + patient(5_000))
+  })
 })
+
+/** Two sessions without a CONNECT: how long they last, and the last that the one by polling hears. */
+async function endOfNeverConnected(origin: string): Promise<{ tookMs: number; polled: string }> {
+  const startedAt = Date.now()
+  const wire = await Wire.open(engineUrl(origin, 'websocket', {}))
+  const session = await PollingSession.start(origin)
+  const polled = session.nextWhere((packet) => packet === '1').catch((error: Error) => error.message)
+  await wire.nextClose()
+  return { polled: await polled, tookMs: Date.now() - startedAt }
+}
 
 /** Begins a message and never ends it; signs of life do not help it. */
 async function closeOfUnfinished(wire: Wire): Promise<number | undefined> {

@@ -3,7 +3,6 @@ import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { newCall, type TestCall } from '../support/calls.ts'
 import { sharedCluster } from '../support/clusters.ts'
-import { patient } from '../support/patience.ts'
 import {
   candidateOf,
   candidatePacket,
@@ -338,21 +337,3 @@ for (const entry of ['a gateway', 'the edge'] as const) {
     })
   })
 }
-
-describe('a connection that never asks for the namespace', () => {
-  it('is ended within the connect timeout of 10 s, by polling and by WebSocket', async function () {
-    this.timeout(30_000)
-    const cluster = await sharedCluster()
-    const { url } = cluster.gateway(0)
-    const startedAt = Date.now()
-
-    const wire = await Wire.open(engineUrl(url, 'websocket', {}))
-    const session = await PollingSession.start(url)
-    const polled = session.nextWhere((packet) => packet === '1').catch((error: Error) => error.message)
-    await wire.nextClose()
-
-    expect(await polled).to.match(/^1$|400/)
-    expect(Date.now() - startedAt).to.be.within(8_000, 10_000 + patient(5_000))
-    wire.destroy()
-  })
-})
