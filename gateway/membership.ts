@@ -7,9 +7,11 @@ import { formatSeq, parseSeq, type Side } from '../core/rooms/room.ts'
 import type { Joined, RoomStore, Seat } from '../core/rooms/room-store.ts'
 import type { Delivery } from './delivery.ts'
 import type { GatewayMetrics } from './gateway-metrics.ts'
+import { Graces } from './graces.ts'
 import type { LocalCall } from './local-call.ts'
 import type { Peer } from './peer.ts'
 import type { RoomRecord } from './room-record.ts'
+import { SeatOrder } from './seat-order.ts'
 import type { Witness } from './witness.ts'
 
 /** Pauses before a seat is given up again after Redis did not take it: from the first to the longest, doubling. */
@@ -35,8 +37,8 @@ export class Membership {
   readonly #deps: MembershipDeps
   /** Seats that Redis must still hear about; the process does not end before, within its deadline. */
   readonly #leaving = new Set<Promise<void>>()
-  /** Users lost from here whose grace is not over, with its end in ms: a wiped Redis must hear of them again. */
-  readonly #graces = new Map<string, { callId: string; side: Side; due: number }>()
+  readonly #order = new SeatOrder()
+  readonly #graces = new Graces()
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps
@@ -53,8 +55,11 @@ export class Membership {
     const asked = since === undefined ? undefined : parseSeq(since)
     const mode = asked === undefined ? 'naive' : 'since'
     let joined: Joined
+    this.#order.begin(peer)
     try {
-      joined = await this.#deps.store.join(seatOf(call, peer), mode, asked?.epoch ?? '', asked?.number ?? 0)
+      joined = await this.#order.run(peer, () =>
+        this.#deps.store.join(seatOf(call, peer), mode, asked?.epoch ?? '', asked?.number ?? 0),
+      )
     } catch (error) {
       this.#deps.metrics.joins.inc({ mode, outcome: 'failed' })
       peer.roomState = 'outside'
@@ -69,7 +74,7 @@ export class Membership {
     this.#settle(call, peer, joined)
     if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
-    this.#graces.delete(graceKey(call, peer.side))
+    this.#graces.end({ callId: call.id, side: peer.side })
     this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
     const recovered = asked !== undefined && joined.recovered
     this.#deps.witness.joined(call, peer, since === undefined ? undefined : recovered)
@@ -132,7 +137,9 @@ export class Membership {
     peer.held ??= []
     let joined: Joined
     try {
-      joined = await this.#deps.store.join(seatOf(call, peer), 'restore', peer.epoch, peer.delivered)
+      joined = await this.#order.run(peer, () =>
+        this.#deps.store.join(seatOf(call, peer), 'restore', peer.epoch, peer.delivered),
+      )
     } catch (error) {
       this.#deps.metrics.joins.inc({ mode: 'restore', outcome: 'failed' })
       if (!alreadyHeld) this.#deps.delivery.release(call, peer)
@@ -161,27 +168,22 @@ export class Membership {
 
   #giveUp(call: LocalCall, peer: Peer, how: Leaving): void {
     const due = Date.now() + this.#deps.reconnectGraceMs
-    if (how === 'lost') this.#rememberGrace(call, peer.side, due)
+    if (how === 'lost') this.#graces.begin({ callId: call.id, side: peer.side, due })
     const leaving = this.#leaveUntilTaken(call, peer, how, due).finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
-  }
-
-  #rememberGrace(call: LocalCall, side: Side, due: number): void {
-    this.#graces.set(graceKey(call, side), { callId: call.id, side, due })
-    // In the order of their ends: those in front are over first.
-    for (const [key, grace] of this.#graces) {
-      if (grace.due > Date.now()) break
-      this.#graces.delete(key)
-    }
   }
 
   async #leaveUntilTaken(call: LocalCall, peer: Peer, how: Leaving, due: number): Promise<void> {
     const { store, record } = this.#deps
     const confirmed = { epoch: peer.epoch, number: peer.confirmed }
+    // A peer that comes back takes the seat over; whatever fails then gives it up by itself.
+    const isNewest = this.#order.begin(peer)
     for (let pause = LEAVE_AGAIN_MS; ; pause = Math.min(pause * 2, LEAVE_AGAIN_MAX_MS)) {
       try {
-        const graceMs = Math.max(0, due - Date.now())
-        const left = await store.leave(seatOf(call, peer), how === 'lost' ? 'lost' : 'clean', graceMs, confirmed)
+        const left = await this.#order.run(peer, () => {
+          const graceMs = Math.max(0, due - Date.now())
+          return store.leave(seatOf(call, peer), how === 'lost' ? 'lost' : 'clean', graceMs, confirmed)
+        })
         if (left.left) {
           call.see(left.version, left.present)
           call.presence[peer.side] = Math.max(call.presence[peer.side], left.version)
@@ -197,16 +199,14 @@ export class Membership {
       } catch (error) {
         this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')
         await new Promise((resolve) => setTimeout(resolve, pause))
+        if (!isNewest()) return
       }
     }
   }
 
   /** Writes the graces again that are not over yet; a user who is back meanwhile makes its grace end in silence. */
   async restoreGraces(): Promise<void> {
-    for (const [key, { callId, side, due }] of this.#graces) {
-      if (due <= Date.now()) this.#graces.delete(key)
-      else await this.#deps.store.restoreGrace(callId, side, due)
-    }
+    await this.#graces.each(({ callId, side, due }) => this.#deps.store.restoreGrace(callId, side, due))
   }
 
   /** Whether Redis knows of every seat given up so far. */
@@ -241,8 +241,6 @@ export class Membership {
 function areBothIn({ first, epoch, version, present }: Joined): boolean {
   return first && version === Number(epoch) + 2 && present.length === 2
 }
-
-const graceKey = (call: LocalCall, side: Side) => call.id + side
 
 export function seatOf(call: LocalCall, peer: Peer): Seat {
   return { callId: call.id, side: peer.side, connectionId: peer.connectionId, device: peer.device }

@@ -84,6 +84,10 @@ describe('loadConfig', () => {
     expect(() => loadConfig('gateway', both)).not.to.throw()
   })
 
+  it('counts a dead node as dead early enough for its connections to count no longer than 10 s', () => {
+    expect(loadConfig('gateway', { ...SECRET }).nodes.leaseMs).to.be.at.most(8_000)
+  })
+
   it('refuses TURN servers without a secret, and a lease shorter than a beat', () => {
     expect(() => loadConfig('api', { ...SECRET, TURN_URLS: 'turn:a:1' })).to.throw(/^TURN_SECRET must be set/)
     expect(() => loadConfig('gateway', { ...SECRET, NODE_LEASE_SECONDS: '2' })).to.throw(/^NODE_LEASE_SECONDS must/)

@@ -26,12 +26,16 @@ export class RedisScript {
     for (const form of [this.#sha, this.#text]) names.set(form, `${name}.lua`)
   }
 
-  /** Runs the script; `args` become ARGV. A Redis that lost its script cache is taught the script again. */
-  async run(redis: Redis, args: (string | number)[]): Promise<unknown> {
+  /**
+   * Runs the script; `args` become ARGV. A Redis that lost its script cache is taught the script again: then it runs
+   * behind what was sent meanwhile, so the caller orders what must be in order.
+   * @param isAwaited false once the caller has given up: a script that did not run by then never runs
+   */
+  async run(redis: Redis, args: (string | number)[], isAwaited: () => boolean = () => true): Promise<unknown> {
     try {
       return await redis.evalsha(this.#sha, 0, ...args)
     } catch (error) {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+      if (!(error as Error).message.startsWith('NOSCRIPT') || !isAwaited()) throw error
       return redis.eval(this.#text, 0, ...args)
     }
   }

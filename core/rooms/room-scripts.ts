@@ -47,6 +47,8 @@ export class RoomScripts {
   /** Every script is told which server this connection leads to; see enter() in prelude.lua. */
   #attempt(script: ScriptName, args: (string | number)[]): Promise<unknown> {
     const all = [this.#prefix, ...args, this.#redis.history]
-    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, all))
+    const lateAt = performance.now() + REPLY_TIMEOUT_MS
+    const isAwaited = () => performance.now() < lateAt
+    return within(REPLY_TIMEOUT_MS, this.#scripts[script].run(this.#redis, all, isAwaited))
   }
 }

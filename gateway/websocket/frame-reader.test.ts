@@ -118,10 +118,17 @@ describe('FrameReader', () => {
     expect(faults).to.deep.equal(['slow'])
   })
 
-  it('ends a client that goes on sending after it was refused', () => {
+  it('stops reading a client that goes on sending after it was refused, and ends it once it had time to read why', () => {
     left = 0
     reader.read(frame(PING))
-    for (let sent = 0; sent < 2000; sent++) reader.read(frame(TEXT, 'x'.repeat(900)))
+    let wantsMore = true
+    for (let sent = 0; sent < 2000 && wantsMore; sent++) wantsMore = reader.read(frame(TEXT, 'x'.repeat(900)))
+
+    expect(wantsMore).to.equal(false)
+    for (let look = 0; look < 6; look++) reader.look(500)
+    expect(isTerminated).to.equal(false)
+
+    reader.look(500)
 
     expect(isTerminated).to.equal(true)
     expect(taken).to.deep.equal([])

@@ -7,8 +7,13 @@ import { type FrameHead, headBytes, isMalformed, readHead } from './frame-head.t
 
 /** Frames of one message: 64 KiB in pieces of 512 bytes, the smallest buffer that common clients fragment by. */
 const FRAGMENTS_MAX = 128
-/** Bytes that are skipped after a refusal while the client's close frame is awaited. */
+/**
+ * Bytes that are skipped after a refusal while the client's close frame is awaited. Then reading stops, and a
+ * timeout ends the connection: a reset at once would take the close frame from a client that is still sending.
+ */
 const SKIPPED_MAX_BYTES = 1024 * 1024
+/** As long as a close may take. */
+const STOPPED_MS = 3000
 /** The first buffer for an unfinished frame; it grows with what really comes, not with what was announced. */
 const FIRST_BUFFER_BYTES = 512
 
@@ -56,6 +61,8 @@ export class FrameReader {
   #isRefused = false
   /** `ws` has found a fault; it reads nothing more. */
   #isGivenUp = false
+  /** Nothing more is taken from the socket. */
+  #isStopped = false
   /** For how many looks the same message has been unfinished. */
   #looks = 0
 
@@ -92,7 +99,7 @@ export class FrameReader {
         at += size
       }
     }
-    return wantsMore
+    return wantsMore && !this.#isStopped
   }
 
   /**
@@ -100,6 +107,11 @@ export class FrameReader {
    * been waiting to be read.
    */
   look(everyMs: number): void {
+    if (this.#isStopped) {
+      this.#looks += 1
+      if (this.#looks * everyMs > STOPPED_MS) this.#target.terminate()
+      return
+    }
     this.#looks = this.isUnfinished && this.#target.isOpen() ? this.#looks + 1 : 0
     if (this.#looks * everyMs > this.rules.finishMs) this.#refuse('slow')
   }
@@ -150,11 +162,14 @@ export class FrameReader {
     const count = Math.min(available, this.#skip)
     this.#skip -= count
     this.#skipped += count
-    if (this.#skipped > SKIPPED_MAX_BYTES) {
-      this.#isGivenUp = true
-      this.#target.terminate()
-    }
+    if (this.#skipped > SKIPPED_MAX_BYTES) this.#stop()
     return count
+  }
+
+  #stop(): void {
+    this.#isGivenUp = true
+    this.#isStopped = true
+    this.#looks = 0
   }
 
   /** `ws` finds the same fault and closes with the code that RFC 6455 has for it. */

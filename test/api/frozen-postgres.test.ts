@@ -52,24 +52,23 @@ describe('a frozen Postgres', function () {
     await Promise.all(Array.from({ length: 6 }, () => caller.api.status(callId)))
 
     const [answers, presence] = await frozen(async () => {
-      const asked = await Promise.all(
-        [
-          other.api.initiate({ caller_id: other.id, callee_id: randomUUID() }),
-          other.api.initiate({ caller_id: other.id, callee_id: randomUUID() }, 'a key'),
-          callee.api.answer(callId, { user_id: callee.id }),
-          caller.api.status(callId),
-          caller.api.activeCalls(caller.id),
-          caller.api.history(caller.id),
-          caller.api.presence(callee.id),
-          caller.api.checkPresence(callee.id),
-          // More than the pool has connections, of which each waits for one.
-          ...Array.from({ length: 12 }, () => caller.api.status(callId)),
-        ].map((answer) => timed<ApiResponse<unknown>>(answer)),
-      )
+      const asked = [
+        other.api.initiate({ caller_id: other.id, callee_id: randomUUID() }),
+        other.api.initiate({ caller_id: other.id, callee_id: randomUUID() }, 'a key'),
+        callee.api.answer(callId, { user_id: callee.id }),
+        caller.api.status(callId),
+        caller.api.activeCalls(caller.id),
+        caller.api.history(caller.id),
+        caller.api.presence(callee.id),
+        caller.api.checkPresence(callee.id),
+        // More than the pool has connections, of which each waits for one.
+        ...Array.from({ length: 12 }, () => caller.api.status(callId)),
+      ].map((answer) => timed<ApiResponse<unknown>>(answer))
+      const set = timed(caller.api.setPresence({ status: 'online' }))
       // What needs no Postgres is not held up by what waits for it.
       expect((await caller.api.iceServers()).status).to.equal(200)
       expect((await caller.api.health()).status).to.equal(200)
-      return [asked, await timed(caller.api.setPresence({ status: 'online' }))] as const
+      return [await Promise.all(asked), await set] as const
     })
 
     for (const answer of answers) expectInTime(answer, 'SERVICE_UNAVAILABLE')
@@ -112,46 +111,57 @@ describe('a frozen Postgres', function () {
     await proxy.stop()
   })
 
-  for (const kind of PEER_KINDS) {
-    it(`lets ${kind} peers of a call that has a room in, on any gateway`, async () => {
-      const call = await newCall(cluster)
-      const caller = await call.caller.joinAs('raw', { at: 0 })
-      const callee = await call.callee.joinAs('raw', { at: 0 })
-      await call.answer()
-      await callee.next((message) => message.type === 'call-status' && message.status === 'active')
+  it('lets peers of a call that has a room in, on any gateway, over either transport', async () => {
+    const calls = await Promise.all(
+      PEER_KINDS.map(async (kind) => {
+        const call = await newCall(cluster)
+        const caller = await call.caller.joinAs('raw', { at: 0 })
+        const callee = await call.callee.joinAs('raw', { at: 0 })
+        await call.answer()
+        await callee.next((message) => message.type === 'call-status' && message.status === 'active')
+        return { kind, call, caller, callee }
+      }),
+    )
 
-      await frozen(async () => {
-        const again = await timed(call.caller.joinAs(kind, { at: 1 }))
-        expect(again.ms).to.be.below(ANSWERED_WITHIN_MS)
-        again.offer('from the other gateway')
-        expect((await callee.next('offer')).sdp).to.equal('from the other gateway')
-      })
-      await Promise.all([caller.close(), callee.close()])
+    await frozen(() =>
+      Promise.all(
+        calls.map(async ({ kind, call, callee }) => {
+          const again = await timed(call.caller.joinAs(kind, { at: 1 }))
+          expect(again.ms, kind).to.be.below(ANSWERED_WITHIN_MS)
+          again.offer('from the other gateway')
+          expect((await callee.next('offer')).sdp, kind).to.equal('from the other gateway')
+        }),
+      ),
+    )
+    await Promise.all(calls.flatMap(({ caller, callee }) => [caller.close(), callee.close()]))
+  })
+
+  it('refuses handshakes that nobody can judge within five seconds, many at once, over either transport', async () => {
+    const askers = PEER_KINDS.map((kind) => {
+      const { id, token } = user()
+      const ask = () => refusalOf(kind, { url: cluster.gateway(0).url, userId: id, token, callId: randomUUID() })
+      return { kind, ask }
     })
 
-    it(`refuses ${kind} handshakes that nobody can judge within five seconds, many at once`, async () => {
-      const caller = user()
-      const options = () => ({
-        url: cluster.gateway(0).url,
-        userId: caller.id,
-        token: caller.token,
-        callId: randomUUID(),
-      })
+    const answers = await frozen(() =>
+      Promise.all(
+        askers.flatMap(({ kind, ask }) =>
+          Array.from({ length: 12 }, async () => ({ kind, refusal: await timed(ask()) })),
+        ),
+      ),
+    )
 
-      const refusals = await frozen(() =>
-        Promise.all(Array.from({ length: 12 }, () => timed(refusalOf(kind, options())))),
-      )
-
-      for (const refusal of refusals) {
-        expect(refusal.code).to.equal('SERVICE_UNAVAILABLE')
-        expect(refusal.ms).to.be.below(ANSWERED_WITHIN_MS)
-        if (kind === 'raw') expect(refusal.headers['retry-after']).to.match(/^[1-9]\d*$/)
-        else expect(refusal.data).to.have.nested.property('details.retry_after_ms')
-      }
-      // Postgres is back: the same question gets its own answer.
-      await eventually(async () => expect((await refusalOf(kind, options())).code).to.equal('CALL_NOT_FOUND'))
-    })
-  }
+    expect(answers).to.have.length(24)
+    for (const { kind, refusal } of answers) {
+      expect(refusal.code, kind).to.equal('SERVICE_UNAVAILABLE')
+      expect(refusal.ms, kind).to.be.below(ANSWERED_WITHIN_MS)
+      if (kind === 'raw') expect(refusal.headers['retry-after']).to.match(/^[1-9]\d*$/)
+      else expect(refusal.data).to.have.nested.property('details.retry_after_ms')
+    }
+    // Postgres is back: the same question gets its own answer.
+    for (const { kind, ask } of askers)
+      await eventually(async () => expect((await ask()).code, kind).to.equal('CALL_NOT_FOUND'))
+  })
 
   it('does not keep a user channel out', async () => {
     const someone = user()

@@ -150,7 +150,8 @@ export class Fleet {
       for (const { id } of this.calls) pipeline.hvals(`${prefix}roster:${id}`)
       const rosters = (await pipeline.exec()) ?? []
       const found = { both: 0, one: 0 }
-      for (const [, seats] of rosters) {
+      for (const [error, seats] of rosters) {
+        if (error !== null) throw error
         const here = (seats as string[]).filter((seat) => seat.slice(2).startsWith(`${gateway}.`))
         const sides = new Set(here.map((seat) => seat[0])).size
         if (sides === 2) found.both += 1

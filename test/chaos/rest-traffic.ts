@@ -57,6 +57,7 @@ export class RestTraffic {
   /** Begins at once; each client is a user who sets presence, reads history and makes, answers and ends calls. */
   static async start(cluster: Cluster, { clients }: { clients: number }): Promise<RestTraffic> {
     const traffic = new RestTraffic(cluster)
+    running.add(traffic)
     for (let client = 0; client < clients; client++) traffic.#running.push(traffic.#client(client))
     return traffic
   }
@@ -148,6 +149,7 @@ export class RestTraffic {
 
   async stop(): Promise<TrafficResult> {
     this.#stopped = true
+    running.delete(this)
     await Promise.all(this.#running)
     this.#agent.destroy()
     const sorted = this.#took.toSorted((x, y) => x - y)
@@ -161,6 +163,13 @@ export class RestTraffic {
       max: Math.round(sorted.at(-1) ?? 0),
     }
   }
+}
+
+const running = new Set<RestTraffic>()
+
+/** For `afterEach`: a test that failed half way asks nothing more. */
+export async function stopAllTraffic(): Promise<void> {
+  await Promise.all([...running].map((traffic) => traffic.stop()))
 }
 
 /** A DELETE whose answer was lost has ended the call: to be told so is what its client wants. */

@@ -38,12 +38,21 @@ export async function underLoad(
   const fleet = await Fleet.start(cluster, { calls, pauseMs })
   say(`${calls} calls are up`)
   const traffic = await RestTraffic.start(cluster, { clients: restClients })
-  fleet.startSending()
-  await pause(STEP_MS)
-  await change(fleet)
-  await pause(STEP_MS)
-  await fleet.settle(SETTLE_MS)
-  const rest = await traffic.stop()
+  try {
+    fleet.startSending()
+    await pause(STEP_MS)
+    await change(fleet)
+    await pause(STEP_MS)
+    await fleet.settle(SETTLE_MS)
+    return await judge(fleet, await traffic.stop())
+  } finally {
+    // Also where the change failed: what went on asking would keep the process of the tests.
+    fleet.stop()
+    await traffic.stop()
+  }
+}
+
+async function judge(fleet: Fleet, rest: TrafficResult): Promise<RollingResult> {
   const verdict = fleet.ledger.verdict()
   const failedCalls = await fleet.notActive()
   const wrong = faultsOf(verdict)
@@ -53,7 +62,6 @@ export async function underLoad(
   const rows = { 'failed calls': failedCalls.length, ...formatTraffic(rest) }
   const report = [formatVerdict(verdict, rows), formatTrips(fleet.ledger.trips)]
   if (faultsOf(verdict).length > 0) report.push(fleet.ledger.evidence())
-  fleet.stop()
   return { wrong, report: report.join('\n') }
 }
 
@@ -114,7 +122,8 @@ export async function scaleGateways(cluster: Cluster, fleet: Fleet, options: Rol
     await cluster.scale('gateway', count)
     options.say(`${count} gateways`)
     await untilTheOldWorkerIsGone(fleet, options)
-    const seats = await Promise.all([1, 2, 3, 4].map((at) => fleet.peersOn(`gateway-${at}`)))
+    // Redis may be late on a busy machine, which is nothing that this looks for.
+    const seats = await eventually(() => Promise.all([1, 2, 3, 4].map((at) => fleet.peersOn(`gateway-${at}`))))
     options.say(`calls on each: ${seats.map(({ both, one }) => both + one).join(', ')}`)
   }
 }

@@ -12,7 +12,7 @@ import { Fleet, pause, stopAllFleets } from './fleet.ts'
 import { type Copy, type PlantedBug, plant } from './planted-bugs.ts'
 import { LivenessWatch, pidsOf, rejectionsIn } from './redis-bench.ts'
 import { faultsOf, formatVerdict } from './report.ts'
-import { BUSY_USERS, RestTraffic } from './rest-traffic.ts'
+import { BUSY_USERS, RestTraffic, stopAllTraffic } from './rest-traffic.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 const full = process.env.TRIALS === 'full'
@@ -58,6 +58,7 @@ describe('signaling over a failover of Redis by its sentinels', () => {
   afterEach(async function () {
     this.timeout(60_000)
     stopAllFleets()
+    await stopAllTraffic()
     await cluster.stop()
     await group.stop()
     await proxy.stop()

@@ -11,6 +11,8 @@ import { faultsOf, formatVerdict } from './report.ts'
 /** Missed publishes are noticed by the next beat (2 s): what is not there then will not come. */
 const RED_QUIET_MS = 2500
 const SETTLE_MS = patient(15_000)
+/** A drained gateway moves its clients within it: the shorter, the more of them move at once. */
+const env = { DRAIN_WINDOW_SECONDS: '2' }
 
 /** Everything that a planted bug needs to show itself; `redis` is stopped through the cluster that owns it. */
 async function exercise(cluster: Cluster, redisOwner: Cluster, quietMs?: number): Promise<Fleet> {
@@ -34,10 +36,17 @@ async function exercise(cluster: Cluster, redisOwner: Cluster, quietMs?: number)
 }
 
 describe('signaling over failing gateways', () => {
+  let owner: Cluster
+
+  before(async function () {
+    this.timeout(60_000)
+    owner = await privateCluster({ env })
+  })
   afterEach(stopAllFleets)
+  after(() => owner.stop())
 
   it('loses, doubles and reorders nothing while gateways are killed and stopped', async () => {
-    const cluster = await privateCluster({ gateways: 3 })
+    const cluster = await privateCluster({ gateways: 3, env })
     const fleet = await Fleet.start(cluster, { calls: 60, pauseMs: 1500 })
     const faults = new Faults(cluster, fleet)
     fleet.startSending()
@@ -67,9 +76,8 @@ describe('signaling over failing gateways', () => {
   }).timeout(60_000)
 
   it('loses nothing and announces nobody as gone while every gateway is drained in turn', async () => {
-    const cluster = await privateCluster()
-    const fleet = await Fleet.start(cluster, { calls: 40, pauseMs: 1000 })
-    const faults = new Faults(cluster, fleet)
+    const fleet = await Fleet.start(owner, { calls: 40, pauseMs: 1000 })
+    const faults = new Faults(owner, fleet)
     fleet.startSending()
 
     const tookMs: number[] = []
@@ -84,18 +92,9 @@ describe('signaling over failing gateways', () => {
     expect(await fleet.notActive()).to.deep.equal([])
     expect(Math.max(...tookMs), 'ms until a drained gateway ended').to.be.lessThan(patient(20_000))
     fleet.stop()
-    await cluster.stop()
   }).timeout(120_000)
 
   describe('with a bug planted', () => {
-    let owner: Cluster
-
-    before(async function () {
-      this.timeout(60_000)
-      owner = await privateCluster()
-    })
-    after(() => owner.stop())
-
     it('has an exercise that the healthy product passes', async () => {
       const { ledger } = await exercise(owner, owner)
 

@@ -7,12 +7,16 @@ import { joinBoth, newCall, newUser, openChannel, type TestCall } from '../suppo
 import { privateCluster } from '../support/clusters.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
+import { shortSeconds } from '../support/patience.ts'
 import type { Peer } from '../support/peer.ts'
 
 /** Short limits: a call that is ended by mistake is ended before a test is over. */
 const LIMIT_SECONDS = 2
-/** Decisions, "Signaling": a dead node's connections count no longer than this. */
-const DEAD_NODE_MS = 10_000
+/** Half of the default: a worker waits it out after each outage. */
+const LEASE_SECONDS = shortSeconds(4)
+/** Decisions, "Signaling": a dead node's connections count no longer than 10 s, with the default lease of 8 s. */
+const AFTER_LEASE_MS = 2_000
+const DEAD_NODE_MS = Number(LEASE_SECONDS) * 1000 + AFTER_LEASE_MS
 /** What the product promises after Redis was wiped. */
 const PRESENCE_HEALS_MS = 30_000
 
@@ -33,6 +37,8 @@ describe('outages', function () {
         SETUP_TIMEOUT_SECONDS: String(LIMIT_SECONDS),
         LOST_PEERS_TIMEOUT_SECONDS: String(LIMIT_SECONDS),
         RECONNECT_GRACE_SECONDS: '1',
+        NODE_BEAT_SECONDS: '1',
+        NODE_LEASE_SECONDS: LEASE_SECONDS,
       },
     })
     pids = pidsOf(cluster)

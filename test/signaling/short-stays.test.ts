@@ -13,6 +13,8 @@ const CALLS_A_ROUND = 100
 const CALLS_AT_ONCE = 25
 /** A gateway writes what it knows of rooms each 50 ms: stays are so short that two gateways write in either order. */
 const LONGEST_STAY_MS = 40
+/** How long a gateway waits for what it asks of a room. */
+const REPLY_TIMEOUT_MS = 2000
 
 interface Stay {
   call: TestCall
@@ -56,6 +58,49 @@ describe('calls whose peers come and go within moments, on two gateways', () => 
       await Promise.all(stays.flatMap(({ peers }) => peers.map((peer) => peer.close())))
     }
   }).timeout(30_000 + ROUNDS * 15_000)
+
+  it('keep the seat that is taken anew behind a leave which Redis must be taught first', async () => {
+    const call = await newCall(cluster)
+    const peer = await call.caller.joinAs('raw')
+    const other = await newCall(cluster)
+    // Redis knows how to join then, and not how to leave.
+    await redis.script('FLUSH')
+    await other.caller.joinAs('raw')
+    peer.skip()
+
+    peer.leave()
+    peer.send(peer.joinMessage())
+
+    await peer.nextGreeting()
+    await expectASeatThatStays(call)
+  }).timeout(30_000)
+
+  it('keep the seat that is taken anew behind a leave whose reply is late', async () => {
+    const call = await newCall(cluster)
+    const peer = await call.caller.joinAs('raw')
+    peer.skip()
+    await cluster.kill('redis', 'SIGSTOP')
+    try {
+      peer.leave()
+      await moment(REPLY_TIMEOUT_MS / 2)
+      peer.send(peer.joinMessage())
+      // The leave is given up by then and will be sent again, the join is not.
+      await moment(REPLY_TIMEOUT_MS * 0.7)
+    } finally {
+      await cluster.kill('redis', 'SIGCONT')
+    }
+
+    const answer = await peer.next(({ type }) => type === 'user-joined' || type === 'error')
+    // On a starved machine the join may be late, too; a client then asks again.
+    if (answer.type === 'error') await eventually(() => peer.join())
+    await expectASeatThatStays(call)
+  }).timeout(60_000)
+
+  /** Longer than a leave that failed waits until it is sent again. */
+  async function expectASeatThatStays(call: TestCall): Promise<void> {
+    await moment(1000)
+    expect(await rooms([call.id])).to.deep.equal(['occupied'])
+  }
 
   /** Both sides join and leave some times, at moments of their own, and end inside or outside. */
   async function comeAndGo(random: Random): Promise<Stay> {
