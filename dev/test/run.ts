@@ -1,10 +1,12 @@
 // `make test`: build, lint and types, the client's and the page's too, each one check, then every test. A test that
 // fails is run once more by itself: if it passes then, it is flaky. The last lines name failures and count everything.
 // Given files or --grep, it runs those tests alone.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative, resolve, sep } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { missingCapabilities } from './capabilities.ts'
 import { formatCounts, isGood } from './counts.ts'
@@ -31,12 +33,14 @@ const durationsFile = join(root, 'dev/test/durations.json')
 /** More lanes than this want more memory and finish no sooner on two cores (measured: README). */
 const lanes = Number(process.env.LANES) || Math.min(2, availableParallelism())
 
-/** One command as one check. */
-function check(name: string, command: string, args: string[]): FileResult {
+/** One command as one check; what it prints is shown as a whole when it is over. */
+async function check(name: string, command: string, args: string[]): Promise<FileResult> {
   const startedAt = Date.now()
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = once(child, 'close') as Promise<[number | null]>
+  const [printed, complained, [status]] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   const durationMs = Date.now() - startedAt
-  console.log(`${status === 0 ? '✔' : '✘'} ${name} (${(durationMs / 1000).toFixed(1)} s)`)
+  console.log(`${printed}${complained}${status === 0 ? '✔' : '✘'} ${name} (${(durationMs / 1000).toFixed(1)} s)`)
   const message = `exit code ${status}; what it printed stands above`
   const error = status === 0 ? {} : { error: { message, stack: message } }
   const test = { title: name, state: status === 0 ? 'passed' : 'failed', durationMs, pattern: '', ...error } as const
@@ -45,15 +49,16 @@ function check(name: string, command: string, args: string[]): FileResult {
 
 const bin = (name: string) => join(root, 'node_modules', name)
 
-function staticChecks(): FileResult[] {
+async function staticChecks(): Promise<FileResult[]> {
   const types = (...args: string[]) => [bin('typescript/bin/tsc'), '--noEmit', ...args]
-  return [
-    check('build', process.execPath, ['dev/build.mjs']),
+  const built = await check('build', process.execPath, ['dev/build.mjs'])
+  const others = await Promise.all([
     check('lint and format', process.execPath, [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']),
     check('types', process.execPath, types()),
     check('types of the client', process.execPath, types('-p', 'client')),
     check('types of the page', process.execPath, types('-p', 'web')),
-  ]
+  ])
+  return [built, ...others]
 }
 
 async function runTests(files: string[], grep: string | undefined): Promise<FileResult[]> {
@@ -138,7 +143,7 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { g
 const everything = positionals.length === 0 && values.grep === undefined
 const startedAt = Date.now()
 for (const line of missingCapabilities(root)) console.log(`! ${line}`)
-const checks = everything ? staticChecks() : []
+const checks = everything ? await staticChecks() : []
 const named = positionals.map((file) => relative(root, resolve(file)).split(sep).join('/'))
 const tests = await runTests(named.length > 0 ? named : findTestFiles(root), values.grep)
 const files = [...checks, ...tests]

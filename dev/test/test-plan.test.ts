@@ -5,6 +5,20 @@ import { expect } from 'chai'
 import { planTests } from './test-plan.ts'
 
 describe('planTests', () => {
+  it('has files with the same cluster run in one process', () => {
+    const texts = { a: 'sharedCluster()', b: '', c: 'sharedCluster()', d: 'impatientCluster()' }
+    const root = mkdtempSync(join(tmpdir(), 'tchat-calling-plan-'))
+    try {
+      for (const [name, text] of Object.entries(texts)) writeFileSync(join(root, `${name}.test.ts`), text)
+
+      const { together } = planTests(root, ['a.test.ts', 'b.test.ts', 'c.test.ts', 'd.test.ts'], {})
+
+      expect(together).to.deep.equal([['a.test.ts', 'c.test.ts'], ['b.test.ts'], ['d.test.ts']])
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
+  })
+
   it('puts unknown and slow files first, company in one unit, and those that measure at the end', () => {
     const root = mkdtempSync(join(tmpdir(), 'tchat-calling-plan-'))
     try {

@@ -9,6 +9,12 @@ const ALONE = /^\/\/ alone: \S/m
 /** A line by which it asks for a process that it shares with the others of this name, and says what they share. */
 const COMPANY = /^\/\/ company: (\w+)/m
 
+/**
+ * Calls that bring a cluster of test/support/clusters.ts, which lasts as long as its process. An idle one takes a tenth
+ * of a core: files that use the same one share a process, so that it runs once, and not beside all others.
+ */
+const CLUSTERS = [/\bimpatientCluster\(\)/, /\bsharedCluster\(\)/]
+
 /** Files that one process runs, one after the other. */
 export type Unit = string[]
 
@@ -33,7 +39,7 @@ export function planTests(root: string, files: readonly string[], durationsMs: R
   const alone: Unit[] = []
   for (const file of files) {
     const text = readFileSync(join(root, file), 'utf8')
-    const company = COMPANY.exec(text)?.[1] ?? file
+    const company = COMPANY.exec(text)?.[1] ?? CLUSTERS.find((cluster) => cluster.test(text))?.source ?? file
     if (ALONE.test(text)) alone.push([file])
     else together.set(company, [...(together.get(company) ?? []), file])
   }

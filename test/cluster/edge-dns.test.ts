@@ -291,6 +291,8 @@ describe('An edge that finds gateways by name', function () {
       return open()
     })
     await peer.close()
+    // Twenty clients a second at each edge show what happens; more would only take the processor from it.
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 })
 
