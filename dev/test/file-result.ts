@@ -19,6 +19,8 @@ export interface FileResult {
   file: string
   /** From loading to the end of the last hook. */
   durationMs: number
+  /** Of the processes that it started and ended, and of its own; absent where the system does not tell. */
+  cpuMs?: number
   tests: TestResult[]
 }
 

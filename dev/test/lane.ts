@@ -1,5 +1,6 @@
 // A process that runs test files one after the other, as the run orders them over IPC. What files share (a cluster, a
 // browser) is started once in each lane and ends with it; a process that does not end by itself then has a leak.
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import Mocha from 'mocha'
@@ -30,6 +31,7 @@ function tell(report: LaneReport): void {
 /** Runs one file with a Mocha of its own; what it prints is the file's report. */
 async function runFile(file: string, grep: string | undefined): Promise<FileResult> {
   const startedAt = Date.now()
+  const cpuBefore = cpuMs()
   const mocha = new Mocha({
     timeout: TEST_TIMEOUT_MS,
     reporter: 'spec',
@@ -51,7 +53,27 @@ async function runFile(file: string, grep: string | undefined): Promise<FileResu
     console.error(error)
     tests.push({ title, state: 'failed', durationMs: 0, error: describeError(error), pattern: '' })
   }
-  return { file: nameOf(file), durationMs: Date.now() - startedAt, tests }
+  const used = cpuMs()
+  const cpu = used === undefined || cpuBefore === undefined ? {} : { cpuMs: used - cpuBefore }
+  return { file: nameOf(file), durationMs: Date.now() - startedAt, ...cpu, tests }
+}
+
+/** A clock tick of Linux, as `/proc` counts: it is 10 ms on every architecture that Node runs on. */
+const TICK_MS = 10
+
+/** Processor time of this process and of all its children that have ended. */
+function cpuMs(): number | undefined {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8')
+    // utime, stime, cutime and cstime; the name before them may hold anything, blanks and brackets included.
+    const ticks = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 15)
+    return TICK_MS * ticks.reduce((sum, each) => sum + Number(each), 0)
+  } catch {
+    return undefined
+  }
 }
 
 function collect(runner: Mocha.Runner, tests: TestResult[]): void {

@@ -42,13 +42,18 @@ export function countTests({ files, failures }: Outcome, strict: boolean): Count
   }
 }
 
-/** The twenty slowest tests and files. */
+/** The twenty slowest tests and files, and the files that take the processor from the others. */
 export function describeSlowest({ files }: Outcome): string {
   const tests = files.flatMap(({ file, tests }) => tests.map((test) => ({ name: `${file}: ${test.title}`, ...test })))
   const ofFiles = files.map(({ file, durationMs }) => ({ name: file, durationMs }))
-  return [`The ${SLOWEST} slowest tests`, ...slowest(tests), `The ${SLOWEST} slowest files`, ...slowest(ofFiles)].join(
-    '\n',
-  )
+  const busy = files.flatMap(({ file, cpuMs }) => (cpuMs === undefined ? [] : [{ name: file, durationMs: cpuMs }]))
+  return [
+    `The ${SLOWEST} slowest tests`,
+    ...slowest(tests),
+    `The ${SLOWEST} slowest files`,
+    ...slowest(ofFiles),
+    ...(busy.length === 0 ? [] : [`The ${SLOWEST} files that use most of the processor`, ...slowest(busy)]),
+  ].join('\n')
 }
 
 function slowest(entries: { name: string; durationMs: number }[]): string[] {
