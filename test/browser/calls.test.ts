@@ -96,8 +96,10 @@ describe('two browsers', function () {
     const id = await alice.call(bob, { video: true })
     await bob.rung()
 
+    await stage.endRing(bob.user.id)
+
     for (const phone of [alice, bob])
-      expect((await phone.untilPhase('ended', 20_000)).call?.state.endReason).to.equal('no_answer')
+      expect((await phone.untilPhase('ended')).call?.state.endReason).to.equal('no_answer')
     await eventually(async () =>
       expect(await entries(id, alice, bob)).to.deep.equal([
         [[true, 'missed', 'no_answer']],

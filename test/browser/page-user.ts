@@ -141,10 +141,15 @@ export class PageUser {
     })
   }
 
+  /** What the page keeps of who is signed in. */
+  async session(): Promise<{ userId: string; token: string }> {
+    const session = await this.page.evaluate(() => sessionStorage.getItem('tchat-calling-session'))
+    return JSON.parse(session ?? '{}') as { userId: string; token: string }
+  }
+
   /** The user's history by the API, as the page has the right to ask. */
   async history(): Promise<HistoryResponse['calls']> {
-    const session = await this.page.evaluate(() => sessionStorage.getItem('tchat-calling-session'))
-    const { userId, token } = JSON.parse(session ?? '{}') as { userId: string; token: string }
+    const { userId, token } = await this.session()
     return (await new ApiClient(this.#stage.cluster.url, token).history(userId)).body.calls
   }
 }

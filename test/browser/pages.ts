@@ -6,6 +6,12 @@ import { sharedBrowser } from './chromium.ts'
 /** For what a page is to show or to let be pressed, on a calm machine. */
 const WAIT_MS = 20_000
 
+/**
+ * How a page is shown unless a test asks for something else. Without a graphics card each frame is drawn by the
+ * processor: the less there is to draw and to move, the more of it is left for the call.
+ */
+const FRUGAL: BrowserContextOptions = { viewport: { width: 900, height: 600 }, reducedMotion: 'reduce' }
+
 export interface OpenOptions {
   /** The page's address. */
   url: string
@@ -42,7 +48,7 @@ export async function closePages(): Promise<void> {
 
 async function makeContext(settings: BrowserContextOptions | undefined): Promise<BrowserContext> {
   const browser = await sharedBrowser()
-  const context = await browser.newContext({ permissions: ['camera', 'microphone'], ...settings })
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'], ...FRUGAL, ...settings })
   context.setDefaultTimeout(patient(WAIT_MS))
   contexts.add(context)
   return context
