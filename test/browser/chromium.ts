@@ -6,7 +6,8 @@ import type { Browser } from 'playwright-core'
 import { findChromium } from '../../dev/test/capabilities.ts'
 import { atTheEnd } from '../support/at-the-end.ts'
 
-const ADVICE = 'Chromium is missing: install it (Debian, Ubuntu: apt-get install chromium; macOS: a chromium on PATH)'
+const ADVICE =
+  'Chromium is missing: install it (Debian: apt-get install chromium-headless-shell; macOS: a chromium on PATH)'
 
 const FLAGS = [
   // Five pictures a second, the least that it makes: with twenty, encoding takes a core from everything else.
