@@ -7,7 +7,7 @@ import { type ClusterDescription, describeRedis, writeDescription } from './desc
 import { Edge, type EdgeServers } from './edge.ts'
 import { type Member, MemberProcess, type Role } from './member.ts'
 import { memberEnv, randomSecret, withOneKey } from './member-env.ts'
-import { runMigrations } from './migrations.ts'
+import { newestSchema, runMigrations } from './migrations.ts'
 import { findFreePort } from './ports.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
 import { type Redis, startRedis } from './redis.ts'
@@ -58,7 +58,8 @@ export class ClusterLifecycle {
   async start(): Promise<void> {
     const { signal, edge = true } = this.options
     this.port = this.options.port || (await findFreePort())
-    const steps = [() => this.startStores(), () => this.migrate(), () => this.startMembers()]
+    const migrate = () => runMigrations(this.script('migrations'), withOneKey(this.env), this.options)
+    const steps = [() => this.startStores(), ...(this.beginsMigrated ? [] : [migrate]), () => this.startMembers()]
     if (edge) steps.push(() => this.startEdge())
     for (const step of steps) {
       signal?.throwIfAborted()
@@ -134,9 +135,10 @@ export class ClusterLifecycle {
   private async startStores(): Promise<void> {
     const { databaseUrl, redisUrl, redisPassword, durable } = this.options
     const secrets = this.options.env?.TURN_SECRET?.split(',').map((secret) => secret.trim())
+    const filling = this.beginsMigrated ? newestSchema(this.script('migrations'), this.options) : undefined
     // All at once; if one fails, the others must still be known to stop().
     const [postgres, redis, turn] = await Promise.allSettled([
-      databaseUrl ? undefined : startPostgres({ ...this.home, durable }),
+      databaseUrl ? undefined : startPostgres({ ...this.home, durable, filling }),
       redisUrl ? undefined : startRedis({ ...this.home, password: redisPassword }),
       this.options.turn ? startTurnServer({ ...this.home, secrets }) : undefined,
     ])
@@ -154,8 +156,9 @@ export class ClusterLifecycle {
     })
   }
 
-  private migrate(): Promise<void> {
-    return runMigrations(this.script('migrations'), withOneKey(this.env), this.options)
+  /** Data of an earlier start may have an earlier build's schema: it is migrated where it is. */
+  private get beginsMigrated(): boolean {
+    return !(this.options.databaseUrl || this.options.durable || this.options.runDir)
   }
 
   private async startMembers(): Promise<void> {

@@ -1,14 +1,30 @@
 // Runs the product's migrations to their end, as a deployment would before it starts anything else.
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { memberEnv, randomSecret } from './member-env.ts'
+import type { Filling } from './postgres-filling.ts'
 
 /** Generous: an empty database takes half a second. */
 const DEADLINE_MS = 60_000
+
+interface Reporting {
+  log?: (name: string, line: string) => void
+  signal?: AbortSignal
+}
+
+/** What the migrations of a build make of an empty database, whatever the cluster is configured to. */
+export function newestSchema(script: string, reporting: Reporting): Filling {
+  // Settings that the product wants to see, and that the migrations have no use for.
+  const unused = { port: 1, redisUrl: 'redis://127.0.0.1:6379', jwtSecret: randomSecret(), env: {} }
+  const fill = (databaseUrl: string) => runMigrations(script, memberEnv({ ...unused, databaseUrl }), reporting)
+  return { key: readFileSync(script, 'utf8'), fill }
+}
 
 /** @throws with everything that they printed, when they fail, hang or are aborted */
 export async function runMigrations(
   script: string,
   env: Record<string, string>,
-  { log, signal }: { log?: (name: string, line: string) => void; signal?: AbortSignal },
+  { log, signal }: Reporting,
 ): Promise<void> {
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const output: string[] = []

@@ -1,26 +1,23 @@
 // A real Postgres for one developer or one test: a data folder, a random password, one server on a free port.
-import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chownSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import type { Certificate } from './certificates.ts'
-import { copyTree, moveInto, ownFolder } from './folders.ts'
 import { findFreePort } from './ports.ts'
 import { findPostgresBinaries, folderForPostgres, type PostgresBinaries, postgresUser } from './postgres-binaries.ts'
+import { DATABASE, OWNER, prepareData } from './postgres-data.ts'
+import { copyFilled, type Filling } from './postgres-filling.ts'
 import { makeRunDir, type RunDir } from './run-dir.ts'
 import { type ProcessHome, SupervisedProcess } from './supervised-process.ts'
 import { GiveUp, waitUntil } from './wait-until.ts'
-
-const OWNER = 'calling'
-const DATABASE = 'calling'
 
 export interface PostgresOptions {
   /** Holds data and log; a private one that disappears at the end where it is left out. */
   runDir?: string
   /** Data outlives a power cut and the next start. Tests leave it out and get a fast server that forgets. */
   durable?: boolean
+  /** What is in the first database of a server that is not durable, from its start; nothing where it is left out. */
+  filling?: Filling
   /** Takes TLS connections beside plain ones. */
   certificate?: Certificate
   restart?: boolean
@@ -34,6 +31,8 @@ export interface Postgres {
   readonly port: number
   /** Null while it is down. */
   readonly pid: number | null
+  /** Where data and password are. */
+  readonly files: { data: string; password: string }
   /** Makes an empty database beside the first one and returns its URL. */
   createDatabase(name: string): Promise<string>
   /** Starts it again after {@link pause}, on the same port and data. */
@@ -55,7 +54,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const runDir = await makeRunDir(options.runDir)
   const place = folderForPostgres(join(runDir.path, 'postgres'))
   const data = join(place, `data-${majorOf(binaries)}`)
-  const password = prepareData(binaries, place, data, options.durable ?? false)
+  const { durable = false, filling } = options
+  const files = { data, password: join(place, 'password') }
+  if (filling !== undefined && !durable) await copyFilled(filling, binaries, files, () => startPostgres())
+  const password = prepareData(binaries, place, data, durable)
   const port = await findFreePort()
   const url = (database: string) => `postgres://${OWNER}:${password}@127.0.0.1:${port}/${database}`
 
@@ -63,7 +65,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     {
       name: 'postgres',
       command: binaries.postgres,
-      args: ['-D', data, ...serverSettings(port, options.durable ?? false), ...tlsSettings(options.certificate, place)],
+      args: ['-D', data, ...serverSettings(port, durable), ...tlsSettings(options.certificate, place)],
       env: binaries.env,
       cwd: place,
       user: postgresUser(),
@@ -84,6 +86,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return {
     url: url(DATABASE),
     port,
+    files,
     get pid() {
       return server.pid
     },
@@ -103,59 +106,6 @@ async function stopAndLeave(server: SupervisedProcess, runDir: RunDir, place: st
   await server.close()
   if (runDir.isPrivate) rmSync(place, { recursive: true, force: true })
   runDir.leave()
-}
-
-/** Makes the data folder on the first start. Returns the owner's password, which lives beside the data. */
-function prepareData(binaries: PostgresBinaries, place: string, data: string, durable: boolean): string {
-  const passwordFile = join(place, 'password')
-  if (existsSync(join(data, 'PG_VERSION')) && existsSync(passwordFile)) {
-    // Whoever noted this pid is dead (leftovers were ended before); the number may belong to a stranger by now.
-    rmSync(join(data, 'postmaster.pid'), { force: true })
-    return readFileSync(passwordFile, 'utf8')
-  }
-  rmSync(data, { recursive: true, force: true })
-  if (durable) initialise(binaries, place, data)
-  else copyTemplate(binaries, place, data)
-  return readFileSync(passwordFile, 'utf8')
-}
-
-/** Test servers begin as copies of one data folder made once per version: 0.05 s instead of 0.6 s. */
-function copyTemplate(binaries: PostgresBinaries, place: string, data: string): void {
-  const cache = folderForPostgres(ownFolder(join(tmpdir(), `tchat-calling-postgres-${process.getuid?.() ?? 'user'}`)))
-  const template = join(cache, `template-${binaries.version}`)
-  if (!existsSync(template)) {
-    const partial = `${template}.partial-${process.pid}-${randomBytes(4).toString('hex')}`
-    mkdirSync(partial, { mode: 0o755 })
-    initialise(binaries, partial, join(partial, 'data'))
-    moveInto(partial, template)
-  }
-  copyTree(join(template, 'data'), data)
-  copyTree(join(template, 'password'), join(place, 'password'))
-}
-
-function initialise(binaries: PostgresBinaries, place: string, data: string): void {
-  const user = postgresUser()
-  const password = randomBytes(18).toString('base64url')
-  const passwordFile = join(place, 'password')
-  writeFileSync(passwordFile, password, { mode: 0o600 })
-  mkdirSync(data, { mode: 0o700 })
-  if (user) {
-    chownSync(data, user.uid, user.gid)
-    // Only initdb, as the other user, must read it; afterwards it is ours alone again.
-    chownSync(passwordFile, user.uid, user.gid)
-  }
-  const run = (command: string, args: string[], input?: string) => {
-    const result = spawnSync(command, args, { ...user, env: binaries.env, cwd: place, encoding: 'utf8', input })
-    if (result.status !== 0) {
-      rmSync(data, { recursive: true, force: true })
-      throw new Error(`${command} failed: ${result.error?.message ?? `${result.stdout}${result.stderr}`}`)
-    }
-  }
-  // One megabyte a WAL segment keeps a fresh data folder at half its size; nothing here needs bigger ones.
-  const form = ['--encoding=UTF8', '--locale=C', '--wal-segsize=1', '--no-sync', '--no-instructions']
-  run(binaries.initdb, ['-D', data, '-U', OWNER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...form])
-  run(binaries.postgres, ['--single', '-F', '-D', data, 'postgres'], `CREATE DATABASE ${DATABASE};\n`)
-  if (user) chownSync(passwordFile, 0, 0)
 }
 
 function serverSettings(port: number, durable: boolean): string[] {
