@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { pino } from 'pino'
 import type { Occupancy } from '../core/calls/occupancy.ts'
+import { eventually } from '../test/support/eventually.ts'
 import { RoomRecord } from './room-record.ts'
 
 describe('the record of rooms', () => {
@@ -43,6 +44,20 @@ describe('the record of rooms', () => {
     await record.close()
 
     expect(told).to.deep.equal(['a1+', 'a2-'])
+  })
+
+  it('tells of what changed in the moment in which it had told all', async () => {
+    for (let steps = 0; steps < 20; steps++) {
+      const [first, second] = [`first${steps}`, `second${steps}`]
+      whileTold = async () => {
+        whileTold = () => {}
+        for (let step = 0; step < steps; step++) await undefined
+        note(second, 1)
+      }
+      note(first, 1)
+      await eventually(() => expect(told.join(' '), `after ${steps} steps`).to.include(second))
+    }
+    await record.close()
   })
 
   it('keeps what it could not tell', async () => {

@@ -30,24 +30,28 @@ export class RoomRecord {
   note(fact: Occupancy): void {
     if ((this.#waiting.get(fact.callId)?.version ?? 0) >= fact.version) return
     this.#waiting.set(fact.callId, fact)
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      await pause(this.#stopped ? 0 : COLLECT_MS)
-      const batch = [...this.#waiting.values()].slice(0, BATCH)
-      try {
-        await this.#calls.noteOccupancy(batch)
-        for (const fact of batch) if (this.#waiting.get(fact.callId) === fact) this.#waiting.delete(fact.callId)
-      } catch (error) {
-        if (this.#stopped) return
-        this.#log.debug({ calls: batch.length, err: (error as Error).message }, 'room record not written yet')
-        await pause(RETRY_MS)
-      }
+    while (this.#waiting.size > 0 && (await this.#writeBatch()));
+    // In the same step as the look at what waits: a fact that comes later begins a new one.
+    this.#writing = undefined
+  }
+
+  /** False where nobody waits for another try. */
+  async #writeBatch(): Promise<boolean> {
+    await pause(this.#stopped ? 0 : COLLECT_MS)
+    const batch = [...this.#waiting.values()].slice(0, BATCH)
+    try {
+      await this.#calls.noteOccupancy(batch)
+      for (const fact of batch) if (this.#waiting.get(fact.callId) === fact) this.#waiting.delete(fact.callId)
+    } catch (error) {
+      if (this.#stopped) return false
+      this.#log.debug({ calls: batch.length, err: (error as Error).message }, 'room record not written yet')
+      await pause(RETRY_MS)
     }
+    return true
   }
 
   /** Writes what waits, trying each once more at most: a process that ends does not wait for Postgres to come back. */
