@@ -31,16 +31,21 @@ export function requestsIn(log: string): LogLine[] {
     .map((line) => JSON.parse(line) as LogLine)
 }
 
+/** A line is written at once; HAProxy drops it where nobody has read the lines before it. */
+const LINE_MS = 1_000
+
 /** The name of the server that an edge gives a GET to. */
-export async function serverThrough({ url, runDir, name }: ObservedEdge, path: string): Promise<string> {
-  const requestId = randomUUID()
-  const ask = () => fetch(`${url}${path}`, { headers: { 'x-request-id': requestId } })
-  // A kept connection may be closed by a reload in the moment of its next use; a GET is then sent again (RFC 9110, 9.2.2).
-  const response = await ask().catch(ask)
-  await response.arrayBuffer()
-  return eventually(() => {
-    const line = requestsIn(edgeLog(runDir, name)).find(({ request_id }) => request_id === requestId)
-    expect(line).not.to.equal(undefined)
-    return line?.server ?? ''
+export function serverThrough({ url, runDir, name }: ObservedEdge, path: string): Promise<string> {
+  return eventually(async () => {
+    const requestId = randomUUID()
+    const ask = () => fetch(`${url}${path}`, { headers: { 'x-request-id': requestId } })
+    // A kept connection may be closed by a reload in the moment of its next use; a GET is then sent again (RFC 9110, 9.2.2).
+    const response = await ask().catch(ask)
+    await response.arrayBuffer()
+    return await eventually(() => {
+      const line = requestsIn(edgeLog(runDir, name)).find(({ request_id }) => request_id === requestId)
+      expect(line, `the edge's log of ${requestId}`).not.to.equal(undefined)
+      return line?.server ?? ''
+    }, LINE_MS)
   })
 }
