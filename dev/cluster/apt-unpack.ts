@@ -2,7 +2,7 @@
 // Nothing is installed, no root is needed, and the system's own package state is only read.
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { moveInto } from './folders.ts'
@@ -17,13 +17,16 @@ export function findUnpacked(aptPackage: string, programs: string[]): FoundTool[
 }
 
 /**
- * Downloads and unpacks a package and what it depends on beyond what is installed here.
+ * Downloads and unpacks a package and what it depends on beyond what is installed here. What another process has unpacked
+ * meanwhile is taken as it is: that process may be running it.
+ * @param lookedAt when the caller began to look for what earlier starts unpacked, ms since 1970
  * @throws where there is no apt, no network, or no such package
  */
 export async function unpackFromApt(
   aptPackage: string,
   programs: string[],
   log: (line: string) => void,
+  lookedAt: number,
 ): Promise<FoundTool[]> {
   if (!(await hasApt())) throw new Error('this system has no apt to fetch it with')
   log(`fetching ${aptPackage} from the distribution and unpacking it under .tools/`)
@@ -36,7 +39,9 @@ export async function unpackFromApt(
       await run('dpkg', ['-x', join(work, file), root])
     }
     const place = join(toolsFolder, aptPackage)
-    rmSync(place, { recursive: true, force: true })
+    // Older ones were looked at and refused. A rename sets the time of the last change.
+    const { ctimeMs = 0 } = statSync(place, { throwIfNoEntry: false }) ?? {}
+    if (ctimeMs < lookedAt) rmSync(place, { recursive: true, force: true })
     moveInto(root, place)
     return candidatesIn(place, programs)
   } finally {

@@ -154,6 +154,7 @@ export function findTool(tool: Tool, log: (line: string) => void = () => {}): Pr
 }
 
 async function locate(tool: Tool, log: (line: string) => void): Promise<FoundTool> {
+  const lookedAt = Date.now()
   const refused: string[] = []
   for (const candidate of [...candidatesOnPath(tool), ...findUnpacked(tool.aptPackage, tool.programs)]) {
     const version = versionOf(tool, candidate)
@@ -163,7 +164,7 @@ async function locate(tool: Tool, log: (line: string) => void): Promise<FoundToo
   let reason = refused.join(', ')
   if (process.platform === 'linux') {
     try {
-      for (const candidate of await unpackFromApt(tool.aptPackage, tool.programs, log)) {
+      for (const candidate of await unpackFromApt(tool.aptPackage, tool.programs, log, lookedAt)) {
         const version = versionOf(tool, candidate)
         if (version !== undefined && isRecent(version, tool.minimum)) return candidate
         reason = `the distribution's own ${version === undefined ? 'does not run' : `is ${version.join('.')}`}`

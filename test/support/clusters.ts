@@ -13,7 +13,9 @@ const running = new Set<Cluster>()
 
 /** Two gateways, two APIs, a worker and the edge, with the product's defaults. Only for tests that leave it as it is. */
 export function sharedCluster(): Promise<Cluster> {
-  shared ??= privateCluster({ gateways: 2, apis: 2, workers: 1 })
+  shared ??= unlessFailed(privateCluster({ gateways: 2, apis: 2, workers: 1 }), () => {
+    shared = undefined
+  })
   return shared
 }
 
@@ -24,7 +26,7 @@ export const GRACE_MS = 1_000
 
 /** As {@link sharedCluster}, with deadlines that a test can wait for and a list of allowed origins. */
 export function impatientCluster(): Promise<Cluster> {
-  impatient ??= privateCluster({
+  const options: ClusterOptions = {
     edge: false,
     env: {
       RECONNECT_GRACE_SECONDS: String(GRACE_MS / 1000),
@@ -32,8 +34,17 @@ export function impatientCluster(): Promise<Cluster> {
       PING_TIMEOUT_SECONDS: '2',
       CORS_ORIGINS: [ALLOWED_ORIGIN, ...WEB_VIEW_ORIGINS].join(','),
     },
+  }
+  impatient ??= unlessFailed(privateCluster(options), () => {
+    impatient = undefined
   })
   return impatient
+}
+
+/** A start that failed concerns the file that asked for it; the next one starts another. */
+function unlessFailed(starting: Promise<Cluster>, forget: () => void): Promise<Cluster> {
+  starting.catch(forget)
+  return starting
 }
 
 /** A cluster of one's own; stop it in `after`. */
