@@ -52,7 +52,7 @@ export class LastSeen {
     this.#writeIn(GATHER_MS)
   }
 
-  /** Writes what waits, and who is connected now. What cannot be written then is not written. */
+  /** Writes the waiting users and the connected ones, in one attempt; after a failure their times are lost. */
   async stop(): Promise<void> {
     clearInterval(this.#refresh)
     this.#seeConnected()

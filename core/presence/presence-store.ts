@@ -1,4 +1,4 @@
-/** What of a user's presence is durable, as users set it; nodes write when they were connected (seen-users.ts). */
+/** The durable part of a user's presence: the user's own settings, and the time of the last connection (seen-users.ts). */
 import type { Database } from '../platform/postgres.ts'
 import { databaseFault } from '../platform/postgres.ts'
 import type { Visibility } from '../protocol/http.ts'

@@ -1,4 +1,4 @@
-/** Writes to Postgres when users were last there. What is stored never moves backwards, whoever writes it. */
+/** Writes the time of a user's last connection to Postgres. The stored time never moves backwards. */
 import type { Database } from '../platform/postgres.ts'
 
 /** Users in one statement. */

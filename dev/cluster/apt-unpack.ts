@@ -17,8 +17,8 @@ export function findUnpacked(aptPackage: string, programs: string[]): FoundTool[
 }
 
 /**
- * Downloads and unpacks a package and what it depends on beyond what is installed here. What another process has unpacked
- * meanwhile is taken as it is: that process may be running it.
+ * Downloads and unpacks a package and what it depends on beyond what is installed here. If another process
+ * has unpacked the package meanwhile, its copy stays: that process may be running it.
  * @param lookedAt when the caller began to look for what earlier starts unpacked, ms since 1970
  * @throws where there is no apt, no network, or no such package
  */

@@ -31,7 +31,7 @@ interface DescribedServer {
   metrics_port: number
 }
 
-/** What cluster.json says of a Redis, whose URL may leave its port out. */
+/** The entry of a Redis in cluster.json. A URL without a port means 6379. */
 export function describeRedis({ pid, url }: { pid: number | null; url: string }): ClusterDescription['redis'] {
   return { pid, port: Number(url && new URL(url).port) || 6379, url }
 }

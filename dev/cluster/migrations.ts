@@ -12,7 +12,7 @@ interface Reporting {
   signal?: AbortSignal
 }
 
-/** What the migrations of a build make of an empty database, whatever the cluster is configured to. */
+/** The newest schema of a build, to fill an empty database with. The cluster's settings do not change it. */
 export function newestSchema(script: string, reporting: Reporting): Filling {
   // Settings that the product wants to see, and that the migrations have no use for.
   const unused = { port: 1, redisUrl: 'redis://127.0.0.1:6379', jwtSecret: randomSecret(), env: {} }

@@ -14,7 +14,7 @@ export const DATABASE = 'calling'
 export function prepareData(binaries: PostgresBinaries, place: string, data: string, durable: boolean): string {
   const passwordFile = join(place, 'password')
   if (existsSync(join(data, 'PG_VERSION')) && existsSync(passwordFile)) {
-    // Whoever noted this pid is dead (leftovers were ended before); the number may belong to a stranger by now.
+    // The process of this pid has ended, as leftovers were ended before. By now the pid may be another process's.
     rmSync(join(data, 'postmaster.pid'), { force: true })
     return readFileSync(passwordFile, 'utf8')
   }

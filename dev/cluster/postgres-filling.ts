@@ -7,7 +7,7 @@ import type { Postgres } from './postgres.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import { partialOf, templatesFolder } from './postgres-data.ts'
 
-/** What a database holds at the start of its server. */
+/** The content of a database at the start of its server. */
 export interface Filling {
   /** All that decides what {@link fill} writes: where it is the same, the content is. */
   key: string

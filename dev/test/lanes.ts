@@ -65,8 +65,8 @@ async function runLane(
 }
 
 /**
- * The failure of a process that died in a file, or did not end after its last one. What failed tests left open may be
- * all that is wrong with an end: they are named, for the second try to tell.
+ * The failure of a process that died in a file, or did not end after its last one. A failed test may have left open the
+ * resource that keeps the process: the failure names these tests, and their second tries decide.
  */
 function badEnd(end: string, last: TestJob | undefined, done: FileResult[], output: string): FileResult {
   const file = last?.file ?? `end of a process after ${done.at(-1)?.file ?? 'no file'}`

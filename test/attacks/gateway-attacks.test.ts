@@ -7,7 +7,7 @@ import { privateCluster } from '../support/clusters.ts'
 import { type Attack, PLANS } from './attackers.ts'
 import { InnocentCall, residentMib, startAttack } from './innocent-call.ts'
 
-/** What the attacks did to gateways of old shows within a second. */
+/** On gateways without these limits each attack raised the latency within a second. */
 const [CALM_MS, ATTACK_MS] = process.env.TRIALS === 'full' ? [2_000, 4_000] : [1_000, 2_000]
 /** The target on a calm machine; on a busy one everything takes longer, also without an attack. */
 const P99_MS = 50

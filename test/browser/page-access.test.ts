@@ -25,7 +25,7 @@ describe('the page, for everybody', function () {
   })
   afterEach(closePages)
 
-  /** What axe finds wrong with what is on the screen, in light and in dark colours. */
+  /** The faults that axe finds on the present screen, in light and in dark colours. */
   async function faults({ page }: PageUser): Promise<string[]> {
     if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE)
     const found: string[] = []
