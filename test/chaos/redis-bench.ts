@@ -140,6 +140,14 @@ export function rejectionsIn(cluster: Cluster): string[] {
   )
 }
 
+/** Watches that were not stopped: a test that fails before its end leaves one. */
+const watches = new Set<LivenessWatch>()
+
+/** For `afterEach`, before the cluster stops. */
+export async function stopAllLiveness(): Promise<void> {
+  await Promise.all([...watches].map((watch) => watch.stop()))
+}
+
 /** Asks every process whether it lives, all the time. */
 export class LivenessWatch {
   readonly #failures: string[] = []
@@ -149,6 +157,7 @@ export class LivenessWatch {
   constructor(cluster: Cluster) {
     const { gateways, api, workers } = cluster.description
     this.#watching = this.#watch([...gateways, ...api, ...workers])
+    watches.add(this)
   }
 
   async #watch(members: { name: string; metrics_port: number }[]): Promise<void> {
@@ -172,6 +181,7 @@ export class LivenessWatch {
 
   async stop(): Promise<string[]> {
     this.#stopped = true
+    watches.delete(this)
     await this.#watching
     return this.#failures
   }

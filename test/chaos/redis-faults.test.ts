@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { eventually } from '../support/eventually.ts'
 import { patient } from '../support/patience.ts'
 import { pause, stopAllFleets } from './fleet.ts'
-import { BACK_MS, exchange, RedisBench } from './redis-bench.ts'
+import { BACK_MS, exchange, RedisBench, stopAllLiveness } from './redis-bench.ts'
 import { faultsOf } from './report.ts'
 
 /** Messages that are sent one after the other, to find one that the machine did not hold up. */
@@ -16,7 +16,10 @@ describe('signaling through faults of Redis', () => {
     this.timeout(60_000)
     bench = await RedisBench.start()
   })
-  afterEach(stopAllFleets)
+  afterEach(async () => {
+    stopAllFleets()
+    await stopAllLiveness()
+  })
   after(async function () {
     this.timeout(60_000)
     await bench.stop()

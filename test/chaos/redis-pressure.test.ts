@@ -146,6 +146,7 @@ describe('a frozen Redis under pressure', () => {
     const pressing = setInterval(() => {
       for (const sender of senders) sender.tick()
     }, TICK_MS)
+    timers.push(pressing)
     // What the same traffic takes while all is well.
     await pause(WARM_UP_MS)
     const before = rssMib()
@@ -155,7 +156,7 @@ describe('a frozen Redis under pressure', () => {
     const watching = setInterval(() => {
       for (const [index, mib] of rssMib().entries()) peak[index] = Math.max(peak[index] ?? 0, mib)
     }, 100)
-    timers.push(pressing, watching)
+    timers.push(watching)
     for (let index = 0; index < CROWD; index++) {
       const targets = [0, 1].map((at) => ({ host: '127.0.0.1', port: cluster.gateway(at).port }))
       const options = { targets, localAddress: '127.0.0.1', token: newUser(cluster).token, transport: 'raw' as const }

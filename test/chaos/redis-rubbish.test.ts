@@ -6,7 +6,7 @@ import { roomKeys } from '../../core/protocol/keys.ts'
 import { eventually } from '../support/eventually.ts'
 import { patient } from '../support/patience.ts'
 import { pause, stopAllFleets } from './fleet.ts'
-import { BACK_MS, RedisBench } from './redis-bench.ts'
+import { BACK_MS, RedisBench, stopAllLiveness } from './redis-bench.ts'
 import { faultsOf } from './report.ts'
 
 const KEYS = roomKeys('tchat:')
@@ -21,6 +21,7 @@ describe('signaling with a spoilt Redis', () => {
   afterEach(async function () {
     this.timeout(60_000)
     stopAllFleets()
+    await stopAllLiveness()
     await bench.stop()
   })
 

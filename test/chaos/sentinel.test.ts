@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { patient } from '../support/patience.ts'
 import { Fleet, pause, stopAllFleets } from './fleet.ts'
 import { type Copy, type PlantedBug, plant } from './planted-bugs.ts'
-import { LivenessWatch, pidsOf, rejectionsIn } from './redis-bench.ts'
+import { LivenessWatch, pidsOf, rejectionsIn, stopAllLiveness } from './redis-bench.ts'
 import { faultsOf, formatVerdict } from './report.ts'
 import { BUSY_USERS, RestTraffic, stopAllTraffic } from './rest-traffic.ts'
 import { TcpProxy } from './tcp-proxy.ts'
@@ -59,6 +59,7 @@ describe('signaling over a failover of Redis by its sentinels', () => {
     this.timeout(60_000)
     stopAllFleets()
     await stopAllTraffic()
+    await stopAllLiveness()
     await cluster.stop()
     await group.stop()
     await proxy.stop()
