@@ -2,16 +2,19 @@
  * The one browser of a test run: Chromium of this machine, with a camera and a microphone that it makes up. Users are
  * contexts of it, which share nothing. Started by whoever needs it first, closed after the last test.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { findChromium } from '../../dev/test/capabilities.ts'
 import { atTheEnd } from '../support/at-the-end.ts'
+import { writeCameraFilm } from './fake-camera.ts'
 
 const ADVICE =
   'Chromium is missing: install it (Debian: apt-get install chromium-headless-shell; macOS: a chromium on PATH)'
 
 const FLAGS = [
-  // Five pictures a second, the least that it makes: with twenty, encoding takes a core from everything else.
-  '--use-fake-device-for-media-stream=fps=5',
+  '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
   // A machine may have no network but loopback, and peers that are no browsers know no mDNS.
@@ -43,7 +46,12 @@ async function launch(): Promise<Browser> {
   if (executablePath === undefined) throw new Error(ADVICE)
   // Takes a while to load, and most runs of single files need none of it.
   const { chromium } = await import('playwright-core')
-  const browser = await chromium.launch({ executablePath, args: FLAGS })
+  const folder = mkdtempSync(join(tmpdir(), 'tchat-calling-camera-'))
+  const film = join(folder, 'camera.y4m')
+  writeCameraFilm(film)
+  atTheEnd(async () => rmSync(folder, { recursive: true }))
+  const args = [...FLAGS, `--use-file-for-fake-video-capture=${film}`]
+  const browser = await chromium.launch({ executablePath, args })
   atTheEnd(() => close(browser))
   return browser
 }

@@ -1,4 +1,4 @@
-/** Rubbish in Redis, and subscriptions that fail as they are made. Each test has a cluster of its own: it may spoil it. */
+/** Rubbish in Redis, and subscriptions that fail as they are made. A wipe after each test takes the rubbish away. */
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
 import type { Redis } from 'ioredis'
@@ -14,7 +14,7 @@ const KEYS = roomKeys('tchat:')
 describe('signaling with a spoilt Redis', () => {
   let bench: RedisBench
 
-  beforeEach(async function () {
+  before(async function () {
     this.timeout(60_000)
     bench = await RedisBench.start()
   })
@@ -22,6 +22,12 @@ describe('signaling with a spoilt Redis', () => {
     this.timeout(60_000)
     stopAllFleets()
     await stopAllLiveness()
+    await bench.command((redis) => redis.flushall())
+    // Each gateway notes itself anew with its next beat.
+    await eventually(async () => expect(await bench.command((redis) => redis.zcard('tchat:nodes'))).to.equal(2))
+  })
+  after(async function () {
+    this.timeout(60_000)
     await bench.stop()
   })
 

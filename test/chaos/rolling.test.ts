@@ -6,7 +6,7 @@ import { stopAllFleets } from './fleet.ts'
 import { BUSY_USERS } from './rest-traffic.ts'
 import { rollEverything, scaleGateways, underLoad } from './rolling.ts'
 
-const options = { calls: 40, pauseMs: 1500, restClients: 6, hardStopSeconds: 3, say: () => {} }
+const options = { calls: 24, pauseMs: 1500, restClients: 3, hardStopSeconds: 3, say: () => {} }
 
 describe('a deployment under load', () => {
   let cluster: Cluster

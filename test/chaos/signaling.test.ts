@@ -47,7 +47,7 @@ describe('signaling over failing gateways', () => {
 
   it('loses, doubles and reorders nothing while gateways are killed and stopped', async () => {
     const cluster = await privateCluster({ gateways: 3, env })
-    const fleet = await Fleet.start(cluster, { calls: 60, pauseMs: 1500 })
+    const fleet = await Fleet.start(cluster, { calls: 40, pauseMs: 1500 })
     const faults = new Faults(cluster, fleet)
     fleet.startSending()
     await pause(1500)
@@ -69,14 +69,14 @@ describe('signaling over failing gateways', () => {
     const verdict = fleet.ledger.verdict()
     expect(faultsOf(verdict), `${formatVerdict(verdict)}\n${fleet.ledger.evidence()}`).to.deep.equal([])
     expect(verdict.gapsTold).to.equal(0)
-    expect(verdict.reconnects.cut.count).to.be.greaterThan(60)
+    expect(verdict.reconnects.cut.count).to.be.greaterThan(40)
     expect(await fleet.notActive()).to.deep.equal([])
     fleet.stop()
     await cluster.stop()
   }).timeout(60_000)
 
   it('loses nothing and announces nobody as gone while every gateway is drained in turn', async () => {
-    const fleet = await Fleet.start(owner, { calls: 40, pauseMs: 1000 })
+    const fleet = await Fleet.start(owner, { calls: 24, pauseMs: 1000 })
     const faults = new Faults(owner, fleet)
     fleet.startSending()
 
@@ -88,40 +88,41 @@ describe('signaling over failing gateways', () => {
     expect(faultsOf(verdict), `${formatVerdict(verdict)}\n${fleet.ledger.evidence()}`).to.deep.equal([])
     expect(verdict, formatVerdict(verdict)).to.include({ gapsTold: 0, userLeft: 0 })
     // Every client was moved, some more than once: the edge sends them to gateways that are drained later.
-    expect(verdict.reconnects.cut.count).to.be.at.least(80)
+    expect(verdict.reconnects.cut.count).to.be.at.least(48)
     expect(await fleet.notActive()).to.deep.equal([])
     expect(Math.max(...tookMs), 'ms until a drained gateway ended').to.be.lessThan(patient(20_000))
     fleet.stop()
   }).timeout(120_000)
 
-  describe('with a bug planted', () => {
-    it('has an exercise that the healthy product passes', async () => {
-      const { ledger } = await exercise(owner, owner)
+  // Whether an exercise of seconds meets a bug is a matter of chance, so only the full trials insist; the join races
+  // plant the roster's bug every time, over as many trials as it takes.
+  if (process.env.TRIALS === 'full')
+    describe('with a bug planted', () => {
+      it('has an exercise that the healthy product passes', async () => {
+        const { ledger } = await exercise(owner, owner)
 
-      expect(faultsOf(ledger.verdict()), ledger.evidence()).to.deep.equal([])
-    }).timeout(60_000)
-
-    // Whether an exercise of seconds meets the bug is a matter of chance, so only the full trials insist; the join races
-    // plant the roster's bug every time, over as many trials as it takes.
-    for (const bug of process.env.TRIALS === 'full' ? PLANTED_BUGS : []) {
-      it(`finds messages lost when ${bug.name}`, async () => {
-        const copy = plant(bug)
-        const { postgres, redis } = owner.description
-        const cluster = await privateCluster({
-          distDir: copy.distDir,
-          workers: 0,
-          databaseUrl: postgres.url,
-          redisUrl: `redis://127.0.0.1:${redis.port}`,
-          env: { REDIS_KEY_PREFIX: 'planted:' },
-        })
-        const { ledger } = await exercise(cluster, owner, RED_QUIET_MS).finally(async () => {
-          await cluster.stop()
-          copy.remove()
-        })
-
-        expect(ledger.verdict().lost, formatVerdict(ledger.verdict())).to.be.greaterThan(0)
-        expect(ledger.evidence()).to.include('lost')
+        expect(faultsOf(ledger.verdict()), ledger.evidence()).to.deep.equal([])
       }).timeout(60_000)
-    }
-  })
+
+      for (const bug of PLANTED_BUGS) {
+        it(`finds messages lost when ${bug.name}`, async () => {
+          const copy = plant(bug)
+          const { postgres, redis } = owner.description
+          const cluster = await privateCluster({
+            distDir: copy.distDir,
+            workers: 0,
+            databaseUrl: postgres.url,
+            redisUrl: `redis://127.0.0.1:${redis.port}`,
+            env: { REDIS_KEY_PREFIX: 'planted:' },
+          })
+          const { ledger } = await exercise(cluster, owner, RED_QUIET_MS).finally(async () => {
+            await cluster.stop()
+            copy.remove()
+          })
+
+          expect(ledger.verdict().lost, formatVerdict(ledger.verdict())).to.be.greaterThan(0)
+          expect(ledger.evidence()).to.include('lost')
+        }).timeout(60_000)
+      }
+    })
 })

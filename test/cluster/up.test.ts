@@ -10,14 +10,15 @@ import { expect } from 'chai'
 import type { IceServersResponse } from '../../core/protocol/http.ts'
 import type { ClusterDescription } from '../../dev/cluster/description.ts'
 import { findFreePort } from '../../dev/cluster/ports.ts'
-import { startPostgres } from '../../dev/cluster/postgres.ts'
+import { type Postgres, startPostgres } from '../../dev/cluster/postgres.ts'
 import { identify } from '../../dev/cluster/process-identity.ts'
-import { startRedis } from '../../dev/cluster/redis.ts'
+import { type Redis, startRedis } from '../../dev/cluster/redis.ts'
 import { eventually } from '../support/eventually.ts'
 import { mintToken } from '../support/tokens.ts'
 import { type CheckoutCopy, type Command, copyCheckout, processesOf } from './checkout-copy.ts'
 
 const NOBODY = 65_534
+const OWN_SECRET = 'a secret of one’s own that is long enough'
 const isRoot = process.getuid?.() === 0
 /** Somebody else can run Node only where it is not hidden in root's home. */
 const canBeSomebodyElse = isRoot && spawnSync(process.execPath, ['-v'], { uid: NOBODY, gid: NOBODY }).status === 0
@@ -53,6 +54,7 @@ describe('make up', function () {
   let checkout: CheckoutCopy
   let port: number
   let running: Command
+  let stores: [Postgres, Redis] | [] = []
 
   before(async () => {
     checkout = copyCheckout({ mode: 0o700 })
@@ -61,7 +63,10 @@ describe('make up', function () {
     await running.printed(`ready: http://localhost:${port}\n`)
   })
 
-  after(() => checkout.remove())
+  after(async () => {
+    await checkout.remove()
+    for (const store of stores) await store.stop()
+  })
 
   it('says how to get a token, and such a token works', async () => {
     await running.printed('make token user=<uuid>')
@@ -160,37 +165,21 @@ describe('make up', function () {
     expect((await checkout.makeToEnd('status')).output).to.include('nothing runs here')
   })
 
-  it('honours DATABASE_URL, REDIS_URL and JWT_SECRET', async () => {
-    const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
-    const secret = 'a secret of one’s own that is long enough'
-    const settings = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, JWT_SECRET: secret }
-    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', ...settings })
-    await running.printed('ready: ')
-    const described = describedIn(checkout)
-    const user = randomUUID()
-    const response = await fetch(`http://localhost:${port}/api/v1/presence/status/${user}`, {
-      headers: { authorization: `Bearer ${mintToken(secret, { sub: user })}` },
-    })
-    await response.arrayBuffer()
-
-    await checkout.makeToEnd('down')
-    const survived = [postgres.pid, redis.pid].every((pid) => identify(pid ?? 0) !== undefined)
-    await Promise.all([postgres.stop(), redis.stop()])
-
-    expect(described.postgres).to.deep.equal({ pid: null, url: postgres.url })
-    expect(described.redis).to.deep.equal({ pid: null, port: redis.port, url: redis.url })
-    expect(response.status).to.equal(200)
-    expect(survived).to.equal(true)
-  })
-
-  it('starts with HTTPS and a TURN server where it is asked for them', async () => {
-    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TLS: '1', TURN: '1' })
+  it('starts with HTTPS, a TURN server, and the stores of others where it is asked for them', async () => {
+    stores = await Promise.all([startPostgres(), startRedis()])
+    const [postgres, redis] = stores
+    const theirs = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, JWT_SECRET: OWN_SECRET }
+    running = checkout.make('up', { PORT: String(port), GATEWAYS: '1', TLS: '1', TURN: '1', ...theirs })
     await running.printed(`ready: https://localhost:${port}\n`)
     const { output } = await checkout.makeToEnd('status')
 
     const { turn } = describedIn(checkout)
     expect(output).to.match(/^edge .* https:\S+ +ready$/m)
     expect(output).to.match(new RegExp(`^turn +pid ${turn?.pid} +port ${turn?.port}$`, 'm'))
+    expect(describedIn(checkout)).to.deep.include({
+      postgres: { pid: null, url: postgres.url },
+      redis: { pid: null, port: redis.port, url: redis.url },
+    })
   })
 
   it('then serves HTTPS with a certificate that it made', async () => {
@@ -198,8 +187,8 @@ describe('make up', function () {
     expect((await getSecurely('/health')).status).to.equal(200)
   })
 
-  it('then has a TURN server that the API knows', async () => {
-    const token = (await checkout.makeToEnd('token')).output.trim()
+  it('then has a TURN server that the API knows, and takes the tokens of a JWT_SECRET', async () => {
+    const token = mintToken(OWN_SECRET, { sub: randomUUID() })
 
     const { body } = await getSecurely('/api/v1/webrtc/ice-servers', token)
 
@@ -208,7 +197,7 @@ describe('make up', function () {
     expect(turn?.credential).to.be.a('string')
   })
 
-  it('stops what make down finds, from another shell', async () => {
+  it('stops what make down finds, from another shell, but not the stores of others', async () => {
     const pids = pidsOf(describedIn(checkout))
 
     const { code, output } = await checkout.makeToEnd('down')
@@ -217,6 +206,7 @@ describe('make up', function () {
     expect(output).to.include('stopped')
     expect(await running.ended()).to.equal(0)
     await expectNothingLeft(checkout, pids)
+    expect(stores.every(({ pid }) => identify(pid ?? 0) !== undefined)).to.equal(true)
   })
 
   /** By HTTPS, trusting the certificate of this checkout alone. */

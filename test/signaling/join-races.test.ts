@@ -10,8 +10,8 @@ import { runSeed, seededRandom } from '../support/randomness.ts'
 import { runTrial, type TrialOutcome } from './join-race-trial.ts'
 
 const FULL_TRIALS = 10_000
-/** Either planted bug loses messages in about every other trial; a bug of one in a hundred is still met four times. */
-const DEFAULT_TRIALS = 400
+/** Either planted bug was met by the 23rd trial at the latest; a bug of one in a hundred is still met twice. */
+const DEFAULT_TRIALS = 200
 /** Of those with a planted bug; the first loss ends them. */
 const PLANTED_BUG_TRIALS = 200
 const GATEWAYS = 3
@@ -144,7 +144,9 @@ describe('join races', () => {
     ],
   } as const
 
-  for (const [name, [piece, replacement]] of Object.entries(bugs)) {
+  // One of them shows that these trials would notice; each takes a cluster of its own.
+  const planted = Object.entries(bugs).slice(0, process.env.TRIALS === 'full' ? undefined : 1)
+  for (const [name, [piece, replacement]] of planted) {
     it(`lose messages when ${name}: these trials would notice`, async function () {
       this.timeout(120_000)
       const seed = runSeed()
