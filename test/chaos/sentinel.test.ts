@@ -81,10 +81,10 @@ describe('signaling over a failover of Redis by its sentinels', () => {
 
   it('goes on when the primary is killed under load: nothing exits, is lost, doubled or reordered', async () => {
     await start(DOWN_AFTER_MS)
-    const fleet = await Fleet.start(cluster, { calls: CALLS, pauseMs: full ? 1000 : 300, patiencesMs: [20_000] })
+    const fleet = await Fleet.start(cluster, { calls: CALLS, pauseMs: full ? 1000 : 600, patiencesMs: [20_000] })
     const pids = pidsOf(cluster)
     const liveness = new LivenessWatch(cluster)
-    const traffic = await RestTraffic.start(cluster, { clients: 4 })
+    const traffic = await RestTraffic.start(cluster, { clients: 2 })
     fleet.startSending()
     await pause(1500)
 

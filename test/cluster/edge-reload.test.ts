@@ -17,8 +17,8 @@ const SETTLE_MS = 20_000
 /** Longer than a check waited for an answer before a slow one was let be, by which this is told from that. */
 const BUSY_MS = 1_200
 
-/** Of each of eight clients some. */
-const REQUESTS_A_RELOAD = 40
+/** Of each of four clients some. */
+const REQUESTS_A_RELOAD = 20
 
 describe('an edge that is reloaded under load', () => {
   let cluster: Cluster
@@ -34,7 +34,7 @@ describe('an edge that is reloaded under load', () => {
     const call = await newCall(cluster)
     const caller = await call.caller.joinAs('raw', { at: 'edge' })
     const callee = await call.callee.joinAs('socketio', { at: 'edge' })
-    const traffic = await RestTraffic.start(cluster, { clients: 8 })
+    const traffic = await RestTraffic.start(cluster, { clients: 4 })
 
     for (let turn = 0; turn < 3; turn++) {
       const before = traffic.requests

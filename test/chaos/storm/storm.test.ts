@@ -6,7 +6,7 @@ import { privateCluster } from '../../support/clusters.ts'
 import { runStorm, type StormOptions } from './storm.ts'
 import { faultsOfStorm, formatStorm } from './storm-report.ts'
 
-const CLIENTS = process.env.TRIALS === 'full' ? 6000 : 1500
+const CLIENTS = process.env.TRIALS === 'full' ? 6000 : 1000
 /** For a machine that others keep busy, too; on a quiet one all of it is a fraction. */
 const LIMITS = { allInAfterKillMs: 30_000, relayP99Ms: 2500, rssMib: 300, attemptsPerEntry: 3 }
 
