@@ -12,7 +12,9 @@ import { connectPeer, PEER_KINDS, type PeerKind } from '../support/connect-peer.
 import { pick, runSeed, seededRandom } from '../support/randomness.ts'
 
 const FULL = process.env.TRIALS === 'full'
-const TRIALS = FULL ? 10_000 : 1_000
+// What goes wrong over HTTP goes wrong at once. A wrong order of locks, planted, took 1,000 trials and more here, and
+// always fails the rings of users in test/calls.
+const TRIALS = FULL ? 10_000 : 250
 /** One pair in so many also signals, and its two connect to two gateways on two transports. */
 const SIGNALING_EVERY = 20
 const AT_ONCE = 8
