@@ -75,7 +75,7 @@ export class Membership {
     if (areBothIn(joined)) this.#bothJoined(call)
     peer.mayResend = since !== undefined || !joined.first
     this.#graces.end({ callId: call.id, side: peer.side })
-    this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
+    this.#deps.record.joined(call.id, peer.side, joined.occupancy)
     const recovered = asked !== undefined && joined.recovered
     this.#deps.witness.joined(call, peer, since === undefined ? undefined : recovered)
     if (joined.wasEmpty)
@@ -147,8 +147,7 @@ export class Membership {
     }
     this.#deps.metrics.joins.inc({ mode: 'restore', outcome: 'joined' })
     // Where it was buried, a worker has written that the room is empty. After a wipe nobody has, and all come at once.
-    if (joined.wasEmpty && joined.epoch === peer.epoch)
-      this.#deps.record.note({ callId: call.id, isOccupied: true, version: joined.occupancy })
+    if (joined.wasEmpty && joined.epoch === peer.epoch) this.#deps.record.joined(call.id, peer.side, joined.occupancy)
     if (peer.closed || peer.roomState !== 'joined') return
     call.see(joined.version, joined.present)
     call.presence[peer.side] = Math.max(call.presence[peer.side], joined.version)
@@ -193,8 +192,7 @@ export class Membership {
           await store.restoreGrace(call.id, peer.side, 0)
         }
         // Without a room nobody knows whether others are about to write themselves into it again: the roll call finds out.
-        if (left.empty && left.occupancy > 0 && !call.over)
-          record.note({ callId: call.id, isOccupied: false, version: left.occupancy })
+        if (left.empty && left.occupancy > 0 && !call.over) record.emptied(call.id, left.occupancy)
         return
       } catch (error) {
         this.#deps.log.debug({ callId: call.id, err: (error as Error).message }, 'seat not given up yet')

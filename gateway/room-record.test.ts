@@ -1,8 +1,12 @@
 import { expect } from 'chai'
 import { pino } from 'pino'
-import type { Occupancy } from '../core/calls/occupancy.ts'
+import { type Occupancy, SIDE_JOINED } from '../core/protocol/occupancy.ts'
 import { eventually } from '../test/support/eventually.ts'
 import { RoomRecord } from './room-record.ts'
+
+/** `a3+`, or `a3+1` where somebody is known to have joined. */
+const wordOf = ({ callId, isOccupied, version, joined }: Occupancy): string =>
+  `${callId}${version}${isOccupied ? '+' : '-'}${joined || ''}`
 
 describe('the record of rooms', () => {
   let told: string[]
@@ -17,12 +21,13 @@ describe('the record of rooms', () => {
     const noteOccupancy = async (facts: Occupancy[]) => {
       whileTold()
       if (isAway) throw new Error('postgres is away')
-      told.push(facts.map(({ callId, isOccupied, version }) => callId + version + (isOccupied ? '+' : '-')).join(' '))
+      told.push(facts.map(wordOf).join(' '))
     }
     record = new RoomRecord({ noteOccupancy }, pino({ level: 'silent' }))
   })
 
-  const note = (callId: string, version: number) => record.note({ callId, isOccupied: version % 2 === 1, version })
+  const note = (callId: string, version: number, joined = 0) =>
+    record.note({ callId, isOccupied: version % 2 === 1, version, joined })
 
   it('tells of all calls together, of each what is newest', async () => {
     note('a', 1)
@@ -33,6 +38,16 @@ describe('the record of rooms', () => {
     await record.close()
 
     expect(told).to.deep.equal(['a3+ b1+ c2-'])
+  })
+
+  it('tells of all who have joined, also where the room was not empty before', async () => {
+    note('a', 1, SIDE_JOINED.a)
+    note('a', 1, SIDE_JOINED.b)
+    note('b', 3, SIDE_JOINED.a)
+    note('b', 2, SIDE_JOINED.b)
+    await record.close()
+
+    expect(told).to.deep.equal(['a1+3 b3+3'])
   })
 
   it('tells of what changed while it told', async () => {

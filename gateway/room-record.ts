@@ -4,8 +4,9 @@
  * fact of each call waits here. Another node may write of the same call sooner or later: the room's version says who is right.
  */
 import type { CallService } from '../core/calls/call-service.ts'
-import type { Occupancy } from '../core/calls/occupancy.ts'
 import type { Logger } from '../core/platform/logger.ts'
+import { type Occupancy, SIDE_JOINED } from '../core/protocol/occupancy.ts'
+import type { Side } from '../core/rooms/room.ts'
 
 /** Pause before Postgres is tried again. The worker waits a full lease after its return before it judges by the record. */
 const RETRY_MS = 500
@@ -26,10 +27,23 @@ export class RoomRecord {
     this.#log = log
   }
 
-  /** Whether a peer is connected, on any node; an older fact than one that waits is passed over. */
+  /** A peer of this side has joined, and the room has this version since. */
+  joined(callId: string, side: Side, version: number): void {
+    this.note({ callId, isOccupied: true, version, joined: SIDE_JOINED[side] })
+  }
+
+  /** Nobody is connected any more, and the room has this version since. */
+  emptied(callId: string, version: number): void {
+    this.note({ callId, isOccupied: false, version, joined: 0 })
+  }
+
+  /** Whether a peer is connected, on any node, and who has joined; of facts that wait the newest counts for the former. */
   note(fact: Occupancy): void {
-    if ((this.#waiting.get(fact.callId)?.version ?? 0) >= fact.version) return
-    this.#waiting.set(fact.callId, fact)
+    const waiting = this.#waiting.get(fact.callId)
+    const joined = fact.joined | (waiting?.joined ?? 0)
+    if (waiting !== undefined && waiting.version >= fact.version && waiting.joined === joined) return
+    const newest = waiting !== undefined && waiting.version >= fact.version ? waiting : fact
+    this.#waiting.set(fact.callId, { ...newest, joined })
     this.#writing ??= this.#write()
   }
 

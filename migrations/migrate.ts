@@ -11,6 +11,7 @@ import * as callJournal from './0020-call-journal.ts'
 import * as callGroups from './0021-call-groups.ts'
 import * as demoUsers from './0080-demo-users.ts'
 import * as occupancyVersion from './0081-occupancy-version.ts'
+import * as joinedSides from './0082-joined-sides.ts'
 
 /** In order, and only ever added to: a name that has run somewhere must not change. */
 const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
@@ -24,6 +25,7 @@ const MIGRATIONS: { name: string; up: (db: Knex) => Promise<void> }[] = [
   { name: '0021-call-groups', ...callGroups },
   { name: '0080-demo-users', ...demoUsers },
   { name: '0081-occupancy-version', ...occupancyVersion },
+  { name: '0082-joined-sides', ...joinedSides },
 ]
 
 /** An explicit list: no folder is read, so the compiled form runs from anywhere. */

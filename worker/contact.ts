@@ -63,8 +63,8 @@ export class Contact {
    */
   guard(rooms: RoomView): RoomView {
     return {
-      hasConnectedPeer: async (callIds, group) => {
-        const seen = await rooms.hasConnectedPeer(callIds, group)
+      look: async (callIds, group) => {
+        const seen = await rooms.look(callIds, group)
         await this.probe()
         if (!this.isUnbroken) throw new Error('the rooms were seen without unbroken contact')
         return seen

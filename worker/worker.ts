@@ -48,10 +48,10 @@ export function createWorker(platform: Platform): Worker {
     groups,
     events: new GroupEvents(groups, (name) => new CallEvents(groupRedis.of(name), keyPrefix)),
     rooms: {
-      async hasConnectedPeer(callIds, group) {
+      async look(callIds, group) {
         const watch = watches.get(groupNamed(groups, group).name)
         if (watch === undefined) throw new Error('No such group')
-        return watch.rooms.hasConnectedPeer(callIds, group)
+        return watch.rooms.look(callIds, group)
       },
     },
     log,

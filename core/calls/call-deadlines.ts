@@ -1,9 +1,10 @@
 /**
  * What happens to a call when a limit has passed (decisions, "Call state machine"). An unanswered ring ends by the clock
- * alone. An active call ends only where no peer is connected either: the rooms are asked each time, and where they
- * cannot be asked nobody's call ends. A peer that is found although the call says otherwise is written down instead.
+ * alone. Before an active call ends its room is asked, and where that cannot be asked nobody's call ends: the call goes
+ * on where a peer is connected and both have joined. What is found and the call does not say is written down.
  */
 import { AppError } from '../protocol/errors.ts'
+import { BOTH_JOINED, type SeenRoom } from '../protocol/occupancy.ts'
 import type { CallStatus } from '../protocol/signaling.ts'
 import type { Call } from './call.ts'
 import { type CallEvent, nextState } from './call-state.ts'
@@ -14,8 +15,8 @@ import type { GroupScope } from './group-scope.ts'
 
 /** What calls need to know of rooms. Rejects while Redis is away. */
 export interface RoomView {
-  /** For each of these calls of one group whether any peer, of either side and on any node, is connected to its room. */
-  hasConnectedPeer(callIds: string[], group: string | null): Promise<Map<string, boolean>>
+  /** What the rooms of these calls of one group tell, on whatever nodes their peers are. */
+  look(callIds: string[], group: string | null): Promise<Map<string, SeenRoom>>
 }
 
 interface Dependencies {
@@ -35,7 +36,7 @@ export class CallDeadlines {
 
   /**
    * Applies the transition that is due to a call that was just read; true if the call is over now, by whomever.
-   * An abandoned call stays if a peer is connected after all, or if Redis is away.
+   * An abandoned call stays if both have joined and one is connected after all, or if Redis is away.
    */
   async settle(call: StoredCall): Promise<boolean> {
     if (!call.overdue) return false
@@ -43,8 +44,10 @@ export class CallDeadlines {
       const [ended] = await this.#finish('connecting', 'timeout', { id: call.id, due: true })
       return ended !== undefined || this.#isOver(call.id)
     }
-    const connected = await this.#deps.rooms.hasConnectedPeer([call.id], call.group).catch(() => undefined)
-    if (connected?.get(call.id) !== false) return false
+    const seen = (await this.#deps.rooms.look([call.id], call.group).catch(() => undefined))?.get(call.id)
+    if (seen === undefined || goesOn(call, seen)) return false
+    // Somebody joined and nobody has told yet: another limit may run.
+    if (hasNews(call, seen)) await this.#correct([call], new Map([[call.id, seen]]))
     const ended = await this.#endAbandoned({ id: call.id })
     return ended > 0 || this.#isOver(call.id)
   }
@@ -63,15 +66,16 @@ export class CallDeadlines {
     const { store, rooms } = this.#deps
     const suspects = await withRetries(() => store.findAbandoned(limit, scope), { repeatable: true })
     if (suspects.length === 0) return 0
-    const connected = await rooms.hasConnectedPeer(
+    const seen = await rooms.look(
       suspects.map(({ id }) => id),
       scope?.name ?? null,
     )
-    const present = suspects.filter(({ id }) => connected.get(id) === true)
-    await this.#correct(present, true)
-    const absent = suspects.map(({ id }) => id).filter((id) => connected.get(id) === false)
-    const ended = absent.length > 0 ? await this.#endAbandoned({ ids: absent }) : 0
-    return present.length + ended
+    const news = suspects.filter((call) => hasNews(call, seen.get(call.id)))
+    await this.#correct(news, seen)
+    // What was just written down may have given a call another limit: only what is due still ends.
+    const ids = suspects.filter((call) => seen.has(call.id) && !goesOn(call, seen.get(call.id))).map(({ id }) => id)
+    const ended = ids.length > 0 ? await this.#endAbandoned({ ids }) : 0
+    return news.length + ended
   }
 
   /**
@@ -84,26 +88,29 @@ export class CallDeadlines {
     const { store, rooms } = this.#deps
     const calls = await withRetries(() => store.findActive(afterId, limit, scope), { repeatable: true })
     if (calls.length === 0) return undefined
-    const connected = await rooms.hasConnectedPeer(
+    const seen = await rooms.look(
       calls.map((call) => call.id),
       scope?.name ?? null,
     )
-    const joined = calls.filter((call) => connected.get(call.id) === true && !isMarkedPresent(call))
-    const gone = calls.filter((call) => connected.get(call.id) === false && isMarkedPresent(call))
-    await this.#correct(joined, true)
-    await this.#correct(gone, false)
+    const news = calls.filter((call) => {
+      const room = seen.get(call.id)
+      return hasNews(call, room) || (room?.isOccupied === false && isMarkedPresent(call))
+    })
+    await this.#correct(news, seen)
     return calls.length < limit ? undefined : calls.at(-1)?.id
   }
 
-  async #correct(calls: Pick<Call, 'id' | 'occupancyVersion'>[], isOccupied: boolean): Promise<void> {
-    if (calls.length === 0) return
-    const seen = calls.map(({ id, occupancyVersion }) => ({ callId: id, isOccupied, version: occupancyVersion }))
-    await withRetries(() => this.#deps.store.correctOccupancy(seen), { repeatable: true })
+  async #correct(calls: Pick<Call, 'id' | 'occupancyVersion'>[], seen: ReadonlyMap<string, SeenRoom>): Promise<void> {
+    const facts = calls.flatMap(({ id, occupancyVersion }) => {
+      const room = seen.get(id)
+      return room === undefined ? [] : [{ callId: id, version: occupancyVersion, ...room }]
+    })
+    if (facts.length > 0) await withRetries(() => this.#deps.store.correctOccupancy(facts), { repeatable: true })
   }
 
   async #endAbandoned(calls: { id: string } | { ids: string[] }): Promise<number> {
-    const lost = await this.#finish('active', 'peers_lost', { ...calls, due: true, joined: true })
-    const never = await this.#finish('active', 'setup_timeout', { ...calls, due: true, joined: false })
+    const lost = await this.#finish('active', 'peers_lost', { ...calls, due: true, peersLost: true })
+    const never = await this.#finish('active', 'setup_timeout', { ...calls, due: true, peersLost: false })
     return lost.length + never.length
   }
 
@@ -119,6 +126,17 @@ export class CallDeadlines {
     const call = await withRetries(() => this.#deps.store.find(callId), { repeatable: true })
     return call === undefined || call.endedAt !== null
   }
+}
+
+/** A peer is connected, and both have joined at some time: no limit of an active call runs. */
+function goesOn(call: Call, seen: SeenRoom | undefined): boolean {
+  return seen?.isOccupied === true && ((call.joinedSides | seen.joined) & BOTH_JOINED) === BOTH_JOINED
+}
+
+/** The room has somebody, or has had, whom the call does not know. */
+function hasNews(call: Call, seen: SeenRoom | undefined): boolean {
+  if (seen === undefined) return false
+  return (seen.isOccupied && !isMarkedPresent(call)) || (seen.joined & ~call.joinedSides) !== 0
 }
 
 function isMarkedPresent(call: Call): boolean {

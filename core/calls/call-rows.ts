@@ -23,6 +23,8 @@ export interface CallRow {
   end_reason: EndReason | null
   version: number
   first_joined_at: Time | null
+  /** Absent in a row that an older version has put into the outbox. */
+  joined_sides?: number
   peers_gone_since: Time | null
   /** A bigint of Postgres; absent in a row that an older version has put into the outbox. */
   occupancy_version?: string | number
@@ -46,6 +48,7 @@ export function callFromRow(row: CallRow): Call {
     endReason: row.end_reason,
     version: row.version,
     firstJoinedAt: dateOrNull(row.first_joined_at),
+    joinedSides: row.joined_sides ?? 0,
     peersGoneSince: dateOrNull(row.peers_gone_since),
     occupancyVersion: Number(row.occupancy_version ?? 0),
     ringingAt: dateOrNull(row.ringing_at),

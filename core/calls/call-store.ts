@@ -1,11 +1,11 @@
 /** Reads calls that may be live, and marks whether anybody is in their rooms. Never writes a status: call-transitions.ts does. */
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
+import { BOTH_JOINED, type Occupancy } from '../protocol/occupancy.ts'
 import type { Call } from './call.ts'
 import { type CallRow, callFromRow } from './call-rows.ts'
 import { after, type CallLimits, CLOCK, callLimits } from './call-sql.ts'
 import { type GroupScope, inScope } from './group-scope.ts'
-import type { Occupancy } from './occupancy.ts'
 
 export interface StoredCall extends Call {
   /** Its deadline has passed and it may be judged within a request. */
@@ -76,8 +76,9 @@ export class CallStore {
   }
 
   /**
-   * Marks who is in the rooms, where it is newer than what is marked: with somebody no setup or lost-peers limit runs;
-   * with nobody the lost-peers limit runs from now, or the later answer, and anew where somebody came meanwhile.
+   * Marks who is in the rooms, where it is newer than what is marked, and who has joined. The set-up limit runs until
+   * both have; with nobody the lost-peers limit runs from now, or the later answer, and anew where somebody came
+   * meanwhile. Whichever passes first ends the call.
    */
   async markOccupancy(facts: Occupancy[]): Promise<void> {
     await this.#mark(facts, 'calls.occupancy_version < told.version')
@@ -91,39 +92,46 @@ export class CallStore {
     await this.#mark(seen, 'calls.occupancy_version = told.version')
   }
 
-  async #mark(facts: Occupancy[], where: string): Promise<void> {
+  /** `isNews`, in SQL: what the fact says of the room is to be marked. Who has joined is marked in any case. */
+  async #mark(facts: Occupancy[], isNews: string): Promise<void> {
     // Locked in the order of ids, so that two processes which mark the same calls never wait in a circle.
     await this.#db.raw(
       `WITH ${CLOCK}, told AS (
-         SELECT * FROM unnest(CAST(:callIds AS uuid[]), CAST(:versions AS bigint[]), CAST(:occupied AS boolean[]))
-           AS told (call_id, version, is_occupied)),
+         SELECT * FROM unnest(CAST(:callIds AS uuid[]), CAST(:versions AS bigint[]), CAST(:occupied AS boolean[]),
+                              CAST(:joined AS smallint[]))
+           AS told (call_id, version, is_occupied, joined)),
        picked AS (
-         SELECT told.* FROM calls JOIN told ON calls.id = told.call_id
-         WHERE calls.status IN ('connecting', 'active') AND ${where}
+         SELECT calls.id, calls.joined_sides | told.joined AS joined_sides,
+           CASE WHEN ${isNews} THEN told.version ELSE calls.occupancy_version END AS occupancy_version,
+           CASE WHEN NOT (${isNews}) THEN calls.peers_gone_since WHEN NOT is_occupied THEN clock.at END AS gone_since
+         FROM calls JOIN told ON calls.id = told.call_id CROSS JOIN clock
+         WHERE calls.status IN ('connecting', 'active') AND (${isNews} OR told.joined & ~calls.joined_sides <> 0)
          ORDER BY calls.id FOR UPDATE OF calls)
-       UPDATE calls SET occupancy_version = picked.version, first_joined_at = coalesce(first_joined_at, clock.at),
-         peers_gone_since = CASE WHEN NOT is_occupied THEN clock.at END,
-         deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at
-           ELSE CASE WHEN NOT is_occupied THEN clock.at + ${after('lostMs')} END END
-       FROM clock CROSS JOIN picked WHERE calls.id = picked.call_id`,
+       UPDATE calls SET occupancy_version = picked.occupancy_version, joined_sides = picked.joined_sides,
+         first_joined_at = coalesce(first_joined_at, clock.at), peers_gone_since = gone_since,
+         deadline_at = CASE status WHEN 'connecting' THEN ring_expires_at ELSE least(
+           CASE WHEN picked.joined_sides <> ${BOTH_JOINED} THEN answered_at + ${after('setupMs')} END,
+           CASE WHEN gone_since IS NOT NULL THEN greatest(gone_since, answered_at) + ${after('lostMs')} END) END
+       FROM clock CROSS JOIN picked WHERE calls.id = picked.id`,
       {
         callIds: facts.map(({ callId }) => callId),
         versions: facts.map(({ version }) => version),
         occupied: facts.map(({ isOccupied }) => isOccupied),
+        joined: facts.map(({ joined }) => joined),
         ...this.#limits,
       },
     )
   }
 
   /** Active calls whose setup or lost-peers limit has passed, the longest overdue first, each with its occupancy. */
-  async findAbandoned(limit: number, scope?: GroupScope): Promise<Pick<Call, 'id' | 'occupancyVersion'>[]> {
+  async findAbandoned(limit: number, scope?: GroupScope): Promise<Call[]> {
     const { sql, bindings } = inScope('call_group', scope)
-    const { rows } = await this.#db.raw<{ rows: { id: string; occupancy_version: string }[] }>(
-      `SELECT id, occupancy_version FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp() ${sql}
+    const { rows } = await this.#db.raw<{ rows: CallRow[] }>(
+      `SELECT * FROM calls WHERE status = 'active' AND deadline_at <= clock_timestamp() ${sql}
        ORDER BY deadline_at LIMIT :limit`,
       { limit, ...bindings },
     )
-    return rows.map((row) => ({ id: row.id, occupancyVersion: Number(row.occupancy_version) }))
+    return rows.map(callFromRow)
   }
 
   /** How many calls ring, and how many are answered: two counts in indexes of live calls alone. */

@@ -18,7 +18,7 @@ const ENDINGS: Record<EndReason, string> = {
   hangup: 'a participant hung up',
   timeout: 'ended as timed out',
   peers_lost: 'both sides were gone for too long',
-  setup_timeout: 'answered, but nobody joined in time',
+  setup_timeout: 'answered, but not both joined in time',
 }
 
 type Told = Omit<TimelineEntry, 'at' | 'offset_ms'> & { when: Date }

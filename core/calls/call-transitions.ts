@@ -6,6 +6,7 @@
 import type { Knex } from 'knex'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/postgres.ts'
+import { BOTH_JOINED } from '../protocol/occupancy.ts'
 import type { CallType, EndReason } from '../protocol/signaling.ts'
 import { WebhookQueue } from '../webhooks/enqueue.ts'
 import type { Call } from './call.ts'
@@ -44,15 +45,20 @@ export interface Ending {
 /**
  * Which calls to end. One call `id` is waited for if somebody else is just changing it; of several, those that
  * somebody else holds are left to him. `due` asks for a passed deadline; without it a call that is still connecting
- * must not be overdue. `joined` asks that somebody has, or nobody ever had, joined signaling.
+ * must not be overdue. `peersLost` tells which limit of an active call has passed: the lost-peers limit, or that of the
+ * set-up.
  */
 export interface Pick {
   id?: string
   ids?: string[]
   limit?: number
   due: boolean
-  joined?: boolean
+  peersLost?: boolean
 }
+
+/** In SQL: of the two limits of an active call that of the lost peers runs, or passes first. */
+const PEERS_LOST = `(peers_gone_since IS NOT NULL AND (joined_sides = ${BOTH_JOINED} OR
+  greatest(peers_gone_since, answered_at) + ${after('lostMs')} <= answered_at + ${after('setupMs')}))`
 
 /** Ends a statement whose `moved` are changed calls: it writes the event of each, and returns what {@link change} reads. */
 export const TOLD = (kind: string) => `
@@ -125,10 +131,10 @@ export class CallTransitions {
       `WITH ${CLOCK}, moved AS (
          UPDATE calls SET status = 'active', version = version + 1, answered_by_device = :device,
            answered_at = greatest(clock.at, created_at),
-           deadline_at = CASE
-             WHEN first_joined_at IS NULL THEN clock.at + ${after('setupMs')}
-             WHEN peers_gone_since IS NOT NULL THEN greatest(clock.at, peers_gone_since) + ${after('lostMs')}
-           END
+           deadline_at = least(
+             CASE WHEN joined_sides <> ${BOTH_JOINED} THEN clock.at + ${after('setupMs')} END,
+             CASE WHEN peers_gone_since IS NOT NULL
+               THEN greatest(clock.at, peers_gone_since) + ${after('lostMs')} END)
          FROM clock
          WHERE calls.id = :callId AND status IN ('connecting') AND deadline_at > clock.at
          RETURNING calls.*),
@@ -149,7 +155,7 @@ export class CallTransitions {
     if (pick.ids !== undefined) guards.push('calls.id = ANY (:ids)')
     if (pick.due) guards.push('deadline_at <= clock.at')
     else if (from === 'connecting') guards.push('deadline_at > clock.at')
-    if (pick.joined !== undefined) guards.push(`first_joined_at IS ${pick.joined ? 'NOT NULL' : 'NULL'}`)
+    if (pick.peersLost !== undefined) guards.push(pick.peersLost ? PEERS_LOST : `NOT ${PEERS_LOST}`)
     const guard = guards.join(' AND ')
     const several = pick.id === undefined
     // What a limit ends is over since the limit passed, however late it is noticed.
@@ -180,6 +186,7 @@ export class CallTransitions {
         id: pick.id ?? null,
         ids: pick.ids ?? null,
         limit: pick.limit ?? pick.ids?.length ?? 1,
+        ...this.#limits,
         ...this.#webhooks.bindings,
       },
     )

@@ -19,6 +19,7 @@ const call: Call = {
   version: 3,
   firstJoinedAt: at(6_000),
   peersGoneSince: at(60_000),
+  joinedSides: 3,
   occupancyVersion: 2,
   ringingAt: at(1_000),
   unreachableAt: null,

@@ -1,5 +1,6 @@
 /** The nouns of a call as the code knows them, and the two pure views that the contract asks of a call. */
 import { type CallGroups, groupNamed } from '../platform/call-groups.ts'
+import type { JoinedSides } from '../protocol/occupancy.ts'
 import type { CallStatus, CallType, EndReason, ParticipantRole, RingState } from '../protocol/signaling.ts'
 
 export interface Call {
@@ -21,6 +22,8 @@ export interface Call {
   version: number
   /** When somebody first joined the signaling room. */
   firstJoinedAt: Date | null
+  /** Who has ever joined it. */
+  joinedSides: JoinedSides
   /** Since when no peer of either side is connected; null while one is, or before anybody joined. */
   peersGoneSince: Date | null
   /** Which change of the room between somebody and nobody these two say; 0 before the first. */
@@ -99,6 +102,7 @@ export function asCreated(call: Call): Call {
     endReason: null,
     version: 1,
     firstJoinedAt: null,
+    joinedSides: 0,
     peersGoneSince: null,
     occupancyVersion: 0,
     ringingAt: null,

@@ -1,5 +1,7 @@
 /** What may be asked of rooms, in whatever group they are. */
+
 import { type CallGroups, groupNamed } from '../platform/call-groups.ts'
+import type { SeenRoom } from '../protocol/occupancy.ts'
 import type { ConnectionStatus } from '../protocol/signaling.ts'
 import type { RoomDirectory } from './room-view.ts'
 
@@ -13,9 +15,9 @@ export class GroupRooms {
     this.#byName = new Map(groups.all.map(({ name }) => [name, open(name)]))
   }
 
-  /** For each call of one group, named as in its row, whether any peer is connected. Rejects while its Redis is away. */
-  hasConnectedPeer(callIds: string[], group: string | null): Promise<Map<string, boolean>> {
-    return this.of(group).hasConnectedPeer(callIds)
+  /** Who is in the rooms of these calls of one group, named as in its row. Rejects while its Redis is away. */
+  look(callIds: string[], group: string | null): Promise<Map<string, SeenRoom>> {
+    return this.of(group).look(callIds)
   }
 
   /** The connection status of each role; a role that never joined is absent. */

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import { within } from '../platform/redis.ts'
 import { type RoomKeys, roomKeys } from '../protocol/keys.ts'
+import { type SeenRoom, SIDE_JOINED } from '../protocol/occupancy.ts'
 import type { ConnectionStatus } from '../protocol/signaling.ts'
 
 /** A reader of a room waits no longer: it has an answer without Redis, too. */
@@ -36,16 +37,19 @@ export class RoomDirectory {
     return new Set(replies.flatMap(([error, ids]) => (error ? [] : (ids as string[]))))
   }
 
-  /** For each call whether any peer is in its roster. */
-  async hasConnectedPeer(callIds: string[]): Promise<Map<string, boolean>> {
+  /** For each call whether any peer is in its roster, and which sides its room has ever had. */
+  async look(callIds: string[]): Promise<Map<string, SeenRoom>> {
     const pipeline = this.#redis.pipeline()
-    for (const callId of callIds) pipeline.exists(this.#keys.roster(callId))
+    for (const callId of callIds) {
+      pipeline.exists(this.#keys.roster(callId))
+      pipeline.hmget(this.#keys.room(callId), 'sa', 'sb')
+    }
     const replies = (await within(READ_TIMEOUT_MS * 4, pipeline.exec())) ?? []
     return new Map(
       callIds.map((callId, index) => {
-        const [error, exists] = replies[index] ?? [new Error('no reply'), null]
-        if (error) throw error
-        return [callId, exists === 1]
+        const isOccupied = replyValue(replies[2 * index]) === 1
+        const [caller, callee] = (replyValue(replies[2 * index + 1]) ?? []) as (string | null)[]
+        return [callId, { isOccupied, joined: (caller ? SIDE_JOINED.a : 0) | (callee ? SIDE_JOINED.b : 0) }]
       }),
     )
   }
@@ -55,4 +59,15 @@ export class RoomDirectory {
     const [seconds] = await within(READ_TIMEOUT_MS, this.#redis.time())
     return within(READ_TIMEOUT_MS, this.#redis.zcount(this.#keys.nodes, Number(seconds) * 1000 - this.#leaseMs, '+inf'))
   }
+}
+
+/**
+ * The value of a reply in a pipeline; undefined for a key of another type, which is rubbish in one call and concerns no
+ * other. @throws what else went wrong
+ */
+function replyValue(reply: [Error | null, unknown] | undefined): unknown {
+  const [error, value] = reply ?? [new Error('no reply'), undefined]
+  if (error === null) return value
+  if (error.message.startsWith('WRONGTYPE')) return undefined
+  throw error
 }

@@ -7,6 +7,7 @@ import type { EventPublisher } from '../../core/calls/group-events.ts'
 import { type Config, loadConfig } from '../../core/platform/config.ts'
 import { createLogger } from '../../core/platform/logger.ts'
 import { createDatabase, type Database } from '../../core/platform/postgres.ts'
+import { BOTH_JOINED, type SeenRoom, SIDE_JOINED } from '../../core/protocol/occupancy.ts'
 import { type Postgres, startPostgres } from '../../dev/cluster/postgres.ts'
 import { migrate } from '../../migrations/migrate.ts'
 
@@ -16,12 +17,20 @@ export const PUBLIC_URL = 'https://calls.example'
 
 /** Rooms as a test wants them: who is connected, or that Redis is away. */
 export class ScriptedRooms {
+  /** Calls of which both peers are connected. */
   readonly connected = new Set<string>()
+  /** Those of which the caller is, and the callee has never joined. */
+  readonly half = new Set<string>()
   away = false
 
-  async hasConnectedPeer(callIds: string[]): Promise<Map<string, boolean>> {
+  async look(callIds: string[]): Promise<Map<string, SeenRoom>> {
     if (this.away) throw new Error('redis is away')
-    return new Map(callIds.map((id) => [id, this.connected.has(id)]))
+    return new Map(callIds.map((id) => [id, this.#lookAt(id)]))
+  }
+
+  #lookAt(id: string): SeenRoom {
+    if (this.half.has(id)) return { isOccupied: true, joined: SIDE_JOINED.a }
+    return this.connected.has(id) ? { isOccupied: true, joined: BOTH_JOINED } : { isOccupied: false, joined: 0 }
   }
 }
 

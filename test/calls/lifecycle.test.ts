@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { BOTH_JOINED, SIDE_JOINED } from '../../core/protocol/occupancy.ts'
 import { Bench, backdate, codeOf, PUBLIC_URL, pair, type ServiceParts } from './bench.ts'
 
 describe('CallService', () => {
@@ -219,6 +220,38 @@ describe('CallService', () => {
       expect((await parts.calls.liveCallOf(users.callerId))?.id).to.equal(undefined)
     })
 
+    it('ends it where one peer is connected and the other one has never joined', async () => {
+      const { call, users } = await abandonedCall()
+      await backdate(parts.db, call.id, 'answered_at', 61_000)
+
+      parts.rooms.half.add(call.id)
+
+      expect(await codeOf(parts.calls.initiate({ ...pair(), callerId: users.callerId }))).to.equal('resolved')
+      expect(await parts.calls.require(call.id)).to.include({ status: 'failed', endReason: 'setup_timeout' })
+    })
+
+    it('measures the set-up limit from the answer until both have joined', async () => {
+      const users = pair()
+      const { call } = await parts.calls.initiate(users)
+      const { answeredAt } = await parts.calls.answer(call.id, users.calleeId, undefined)
+      const sinceAnswer = async () => {
+        const { rows } = await parts.db.raw('SELECT deadline_at FROM calls WHERE id = ?', [call.id])
+        return rows[0].deadline_at && rows[0].deadline_at.getTime() - Number(answeredAt?.getTime())
+      }
+      const note = (version: number, isOccupied: boolean, joined: number) =>
+        parts.calls.noteOccupancy([{ callId: call.id, isOccupied, version, joined }])
+
+      await note(11, true, SIDE_JOINED.a)
+      expect(await sinceAnswer(), 'one is there').to.equal(60_000)
+      await note(12, false, 0)
+      expect(await sinceAnswer(), 'nobody is, for less than the lost-peers limit').to.equal(60_000)
+      await note(13, true, SIDE_JOINED.a)
+      await note(13, true, SIDE_JOINED.b)
+      expect(await sinceAnswer(), 'both have joined').to.equal(null)
+      // A fact that is no news of the room may be one of who has joined.
+      expect(await parts.calls.require(call.id)).to.include({ joinedSides: BOTH_JOINED, occupancyVersion: 13 })
+    })
+
     it('measures the lost-peers limit from the later of loss and answer', async () => {
       const users = pair()
       const { call } = await parts.calls.initiate(users)
@@ -226,7 +259,7 @@ describe('CallService', () => {
         (await parts.db.raw('SELECT deadline_at FROM calls WHERE id = ?', [call.id])).rows[0].deadline_at
 
       const note = (version: number, isOccupied: boolean) =>
-        parts.calls.noteOccupancy([{ callId: call.id, isOccupied, version }])
+        parts.calls.noteOccupancy([{ callId: call.id, isOccupied, version, joined: BOTH_JOINED }])
 
       await note(11, true)
       await note(12, false)
@@ -247,12 +280,12 @@ describe('CallService', () => {
       await parts.calls.answer(call.id, users.calleeId, undefined)
       const goneSince = async () => (await parts.calls.require(call.id)).peersGoneSince?.getTime() ?? 0
 
-      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12 }])
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12, joined: 0 }])
       await backdate(parts.db, call.id, 'peers_gone_since', 50_000)
       const before = await goneSince()
-      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12 }])
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 12, joined: 0 }])
       expect(await goneSince()).to.equal(before)
-      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 14 }])
+      await parts.calls.noteOccupancy([{ callId: call.id, isOccupied: false, version: 14, joined: 0 }])
 
       expect(await goneSince()).to.be.at.least(before + 50_000)
     })
@@ -263,7 +296,7 @@ describe('CallService', () => {
       await parts.calls.answer(call.id, users.calleeId, undefined)
       const isOccupied = async () => (await parts.calls.require(call.id)).peersGoneSince === null
       const tell = (version: number) =>
-        parts.calls.noteOccupancy([{ callId: call.id, isOccupied: version % 2 === 1, version }])
+        parts.calls.noteOccupancy([{ callId: call.id, isOccupied: version % 2 === 1, version, joined: 0 }])
 
       for (const version of [11, 13, 12]) await tell(version)
       expect(await isOccupied()).to.equal(true)

@@ -25,7 +25,7 @@ describe('calls while Postgres is away', () => {
       codeOf(parts.calls.answer(call.id, users.calleeId, 'phone')),
       codeOf(parts.calls.liveCallOf(users.callerId)),
       codeOf(parts.calls.history(users.callerId, { limit: 1, offset: 0 })),
-      codeOf(parts.calls.noteOccupancy([{ callId: call.id, isOccupied: true, version: 1 }])),
+      codeOf(parts.calls.noteOccupancy([{ callId: call.id, isOccupied: true, version: 1, joined: 1 }])),
       codeOf(parts.calls.deadlines.endUnanswered(10)),
     ])
     await bench.postgres.resume()

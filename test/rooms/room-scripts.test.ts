@@ -440,7 +440,10 @@ describe('room scripts', () => {
 
     expect([tooEarly, buried.map(({ callId }) => callId), twice]).to.deep.equal([[], [empty], []])
     expect(await directory.connectionStatuses(shared)).to.deep.equal({ caller: 'disconnected', callee: 'connected' })
-    expect([...(await directory.hasConnectedPeer([empty, shared])).values()]).to.deep.equal([false, true])
+    expect([...(await directory.look([empty, shared])).values()]).to.deep.equal([
+      { isOccupied: false, joined: 1 },
+      { isOccupied: true, joined: 3 },
+    ])
     expect((await one.beat()).known).to.equal(false, 'a node that comes back must learn that it was buried')
     expect(Number(await redis.zscore(`${PREFIX}graces`, `${shared}|a`))).to.be.closeTo(beat + 2_000, 100)
   })

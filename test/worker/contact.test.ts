@@ -66,11 +66,11 @@ describe('Contact', () => {
   it('lends no view of rooms that were wiped just before, or while, it looked', async () => {
     const scene = new Scene()
     await scene.pass(LEASE_MS + 1000)
-    const rooms = scene.contact.guard({ hasConnectedPeer: async () => new Map([['call', false]]) })
-    expect((await rooms.hasConnectedPeer(['call'], null)).get('call')).to.equal(false)
+    const rooms = scene.contact.guard({ look: async () => new Map([['call', { isOccupied: false, joined: 0 }]]) })
+    expect((await rooms.look(['call'], null)).get('call')?.isOccupied).to.equal(false)
 
     scene.wiped = true
-    const refused = await rooms.hasConnectedPeer(['call'], null).catch((error: Error) => error)
+    const refused = await rooms.look(['call'], null).catch((error: Error) => error)
     expect(refused).to.be.an.instanceOf(Error)
   })
 

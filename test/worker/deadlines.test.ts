@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { Platform } from '../../core/context.ts'
 import { settled } from '../../core/platform/redis.ts'
+import { BOTH_JOINED, type JoinedSides, SIDE_JOINED } from '../../core/protocol/occupancy.ts'
 import { RoomDirectory } from '../../core/rooms/room-view.ts'
 import { backdate, pair, type ServiceParts } from '../calls/bench.ts'
 import { eventually } from '../support/eventually.ts'
@@ -26,8 +27,8 @@ describe('a worker', () => {
     return call.id
   }
   const ringing = async () => (await api.calls.initiate(pair())).call.id
-  const note = (callId: string, version: number, isOccupied: boolean) =>
-    api.calls.noteOccupancy([{ callId, isOccupied, version }])
+  const note = (callId: string, version: number, isOccupied: boolean, joined: JoinedSides = BOTH_JOINED) =>
+    api.calls.noteOccupancy([{ callId, isOccupied, version, joined }])
   const lost = async () => {
     const callId = await active()
     await note(callId, 1, true)
@@ -35,8 +36,12 @@ describe('a worker', () => {
     return callId
   }
   const due = (callId: string, ms: number) => backdate(api.db, callId, 'deadline_at', ms)
-  const enter = (platform: Platform, callId: string) =>
-    platform.redis.hset(`tchat:roster:${callId}`, 'connection', 'a|node')
+  /** The caller is in the room; the callee has been there, or has not. */
+  const enter = async ({ redis }: Platform, callId: string, callee: 'disconnected' | 'never' = 'disconnected') => {
+    await redis.hset(`tchat:roster:${callId}`, 'connection', 'a|node')
+    await redis.hset(`tchat:room:${callId}`, 'sa', 'connected')
+    if (callee !== 'never') await redis.hset(`tchat:room:${callId}`, 'sb', callee)
+  }
 
   for (const [name, make, limitMs, outcome] of [
     ['a ring', ringing, 45_000, { status: 'ended', endReason: 'no_answer', version: 2 }],
@@ -71,11 +76,31 @@ describe('a worker', () => {
       })
   })
 
+  it('ends a call whose callee never joined, while the caller waits in the room', async () => {
+    const [waiting, joined, untold] = [await active(), await active(), await active()]
+    const { platform } = bench.worker()
+    await settled(platform.redis, 2000)
+    for (const callId of [waiting, joined, untold]) await note(callId, 1, true, SIDE_JOINED.a)
+    await note(joined, 1, true, SIDE_JOINED.b)
+    await enter(platform, waiting, 'never')
+    for (const callId of [joined, untold]) await enter(platform, callId)
+    for (const callId of [waiting, joined, untold]) await backdate(api.db, callId, 'answered_at', 60_000)
+    for (const callId of [waiting, untold]) await due(callId, 60_000)
+
+    await eventually(async () =>
+      expect(await api.calls.require(waiting)).to.include({ status: 'failed', endReason: 'setup_timeout' }),
+    )
+    await eventually(async () =>
+      expect(await api.calls.require(untold)).to.include({ status: 'active', joinedSides: BOTH_JOINED }),
+    )
+    expect((await api.calls.require(joined)).status).to.equal('active')
+  })
+
   it('corrects by roll call what was never told, page by page', async () => {
     const { platform } = bench.worker()
     const rooms = new RoomDirectory(platform.redis, 'tchat:', 1000)
     const parts = bench.stores.service()
-    parts.rooms.hasConnectedPeer = (callIds) => rooms.hasConnectedPeer(callIds)
+    parts.rooms.look = (callIds) => rooms.look(callIds)
     const [joined, left, back] = [await active(), await active(), await lost()]
     await note(left, 1, true)
     await settled(platform.redis, 2000)
@@ -99,11 +124,11 @@ describe('a worker', () => {
     const [back, left] = [await lost(), await active()]
     await note(left, 1, true)
     // The look finds things as they were written before: what is told meanwhile is newer.
-    parts.rooms.hasConnectedPeer = async (callIds) => {
+    parts.rooms.look = async (callIds) => {
       await note(back, 3, true)
       await note(left, 2, false)
       await note(left, 3, true)
-      return new Map(callIds.map((id) => [id, false]))
+      return new Map(callIds.map((id) => [id, { isOccupied: false, joined: 0 }]))
     }
 
     let after: string | undefined

@@ -28,7 +28,7 @@ export function deadNodes(deps: DeadNodesDeps, everyMs: number): Sweep {
       const dead = (await deps.nodes.list()).filter(({ isLive }) => !isLive)
       const left = await deps.rooms.buryDead()
       // Calls that cannot be told now, as Postgres has just gone, are found by the next roll call.
-      const facts = left.map(({ callId, occupancy }) => ({ callId, isOccupied: false, version: occupancy }))
+      const facts = left.map(({ callId, occupancy }) => ({ callId, isOccupied: false, version: occupancy, joined: 0 }))
       if (facts.length > 0) await deps.calls.noteOccupancy(facts)
       for (const node of dead) await writeLastBeat(deps, node)
     },
