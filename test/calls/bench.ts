@@ -65,13 +65,18 @@ export class Bench {
   readonly config: Config
   readonly #closing: (() => Promise<void>)[] = []
 
-  constructor(postgres: Postgres) {
+  constructor(postgres: Postgres, databaseTimeout: string) {
     this.postgres = postgres
-    this.config = loadConfig('worker', { DATABASE_URL: postgres.url, DATABASE_TIMEOUT_SECONDS: '5', PUBLIC_URL })
+    const env = { DATABASE_URL: postgres.url, DATABASE_TIMEOUT_SECONDS: databaseTimeout, PUBLIC_URL }
+    this.config = loadConfig('worker', env)
   }
 
-  static async start(): Promise<Bench> {
-    const bench = new Bench(await startPostgres())
+  /**
+   * `databaseTimeout`, in seconds, bounds each statement and each wait for a connection: 5 where an outage is tried, and
+   * longer than a busy machine may take where hundreds wait for one another.
+   */
+  static async start({ databaseTimeout = '5' } = {}): Promise<Bench> {
+    const bench = new Bench(await startPostgres(), databaseTimeout)
     await migrate(bench.database())
     return bench
   }

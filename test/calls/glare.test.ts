@@ -6,7 +6,7 @@ describe('two users who call each other at once', () => {
   let bench: Bench
   let processes: ServiceParts[]
   before(async () => {
-    bench = await Bench.start()
+    bench = await Bench.start({ databaseTimeout: '60' })
     processes = Array.from({ length: 4 }, () => bench.service({ poolMax: 8 }))
   })
   after(() => bench.stop())

@@ -10,7 +10,7 @@ describe('receipts of ringing', () => {
   let bench: Bench
   let processes: ServiceParts[]
   before(async () => {
-    bench = await Bench.start()
+    bench = await Bench.start({ databaseTimeout: '60' })
     processes = Array.from({ length: 4 }, () => bench.service({ poolMax: 6 }))
   })
   after(() => bench.stop())
