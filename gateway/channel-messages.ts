@@ -4,11 +4,13 @@
  */
 import type { Call } from '../core/calls/call.ts'
 import { AppError } from '../core/protocol/errors.ts'
-import type { ClientMessage } from '../core/protocol/signaling.ts'
+import type { CallStatus, ClientMessage } from '../core/protocol/signaling.ts'
 import type { Incoming, Peer } from './peer.ts'
 
 interface ChannelDeps {
   calls: { rings: { confirm(callId: string, userId: string): Promise<{ call: Call }> } }
+  /** The newest status of a call that this node has heard of. */
+  newestStatus(callId: string): { status: CallStatus } | undefined
   refuse(peer: Peer, error: unknown, incoming: Incoming): void
 }
 
@@ -19,7 +21,10 @@ interface Receipt {
 
 export class ChannelMessages {
   readonly #deps: ChannelDeps
-  /** The last receipt of each channel. Repeating it asks nobody; another one waits, so a channel asks one at a time. */
+  /**
+   * The last receipt of each channel. Repeating it asks nobody while the call is not known to have been answered or to
+   * be over; another one waits, so a channel asks one at a time.
+   */
   readonly #receipts = new WeakMap<Peer, Receipt>()
 
   constructor(deps: ChannelDeps) {
@@ -49,7 +54,8 @@ export class ChannelMessages {
 
   #receipt(channel: Peer, callId: string): Promise<unknown> {
     const last = this.#receipts.get(channel)
-    if (last?.callId === callId) return last.taken
+    const known = this.#deps.newestStatus(callId)
+    if (last?.callId === callId && (known?.status ?? 'connecting') === 'connecting') return last.taken
     const confirm = () => this.#deps.calls.rings.confirm(callId, channel.userId)
     const taken = last === undefined ? confirm() : last.taken.then(confirm, confirm)
     const receipt = { callId, taken }

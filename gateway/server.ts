@@ -128,6 +128,7 @@ export async function startGateway(platform: Platform, calls: CallService): Prom
   }
   const channel = new ChannelMessages({
     calls,
+    newestStatus: (callId) => registry.newestStatus(callId),
     refuse: (peer, error, incoming) => signaling.refuse(peer, error, incoming),
   })
   const reports = { quality, iceRefresh, witness }

@@ -70,7 +70,9 @@ describe('a receipt of ringing', () => {
           return reply.ok ? 'ok' : reply.error.code
         }
         const call = await newCall(cluster, { callee })
+        expect(await codeOf(call.id)).to.equal('ok')
         await call.answer()
+        await channel.next((message) => message.type === 'call-status' && message.status === 'active')
         expect(await codeOf(call.id)).to.equal('CONFLICT')
         await call.end()
         expect(await codeOf(call.id)).to.equal('CALL_ALREADY_ENDED')
