@@ -85,8 +85,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   worker: ['core'],
   callctl: ['core'],
   client: ['core/protocol'],
-  // A program from outside knows the wire, and nothing of what serves it.
-  conformance: ['core/protocol'],
+  // A program from outside knows nothing of what it tries.
+  conformance: [],
   // The page calls as any application does: by what the package exports.
   web: ['client/public-api.ts', 'core/protocol'],
   migrations: ['core/platform', 'core/protocol'],
