@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { type ApiResponse, createUser, ring, type TestUser } from '../support/api-client.ts'
+import { createUser, persistently, ring, type TestUser } from '../support/api-client.ts'
 import { sharedCluster } from '../support/clusters.ts'
 
 const FULL = process.env.TRIALS === 'full'
@@ -28,15 +27,6 @@ describe('races over HTTP', () => {
       while (next < times) await race(next++)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, runner))
-  }
-
-  /** A busy machine may answer 503 with Retry-After before anything was tried; whoever does as it says gets an answer. */
-  async function persistently<T>(send: () => Promise<ApiResponse<T>>): Promise<ApiResponse<T>> {
-    for (let attempt = 1; ; attempt++) {
-      const answer = await send()
-      if (answer.status !== 503 || attempt === 8) return answer
-      await pause(Number(answer.headers.get('retry-after')) * 1000)
-    }
   }
 
   it(`${INITIATES} initiates at one callee through two API processes make one call`, async () => {

@@ -47,7 +47,8 @@ describe('the page', function () {
     await Promise.all([ada.untilPhase('active'), bob.untilPhase('active')])
     await Promise.all([ada.hears({ video: true }), bob.hears({ video: true })])
     await ada.row(bob).getByText('In a call').waitFor()
-    await ada.button(/Good connection/).click()
+    // How good it is depends on what else the machine does.
+    await ada.button(/(Good|Fair|Poor) connection/).click()
     expect(await ada.page.locator('.quality-figures').innerText()).to.match(
       /Round trip\s+[\d.]+ ms[\s\S]*Loss\s+[\d.]+ %/,
     )

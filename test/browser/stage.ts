@@ -1,9 +1,9 @@
 /** Where browsers call: a cluster with a TURN server and two edges in front of it, and an origin for the pages. */
 
-import { createDatabase } from '../../core/platform/postgres.ts'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { atTheEnd } from '../support/at-the-end.ts'
 import { privateCluster } from '../support/clusters.ts'
+import { expireRing } from '../support/expire-ring.ts'
 import { SLOWNESS } from '../support/patience.ts'
 import { type OtherEdge, startOtherEdge } from './other-edge.ts'
 import { type PageServer, startPageServer } from './page-server.ts'
@@ -23,7 +23,6 @@ export interface Stage {
  * of 10 s ended under the pointer on a busy machine: the button to answer was gone before it was pressed.
  */
 const CALM_RING_SECONDS = 45
-const DATABASE_TIMEOUT_MS = 10_000
 /** Credentials end while a call lasts. */
 const TURN_TTL_SECONDS = 8
 
@@ -52,21 +51,4 @@ async function openStage(): Promise<Stage> {
   atTheEnd(pages.stop)
   const endRing = (calleeId: string) => expireRing(cluster, calleeId)
   return { cluster, otherEdge, pages, ringSeconds, endRing }
-}
-
-/** The worker finds the call overdue with its next sweep, as if it had rung all that time. */
-async function expireRing({ env }: Cluster, calleeId: string): Promise<void> {
-  const db = createDatabase(
-    { url: env.DATABASE_URL ?? '', poolMax: 1, timeoutMs: DATABASE_TIMEOUT_MS },
-    'browser-tests',
-  )
-  try {
-    const { rowCount } = await db.raw(
-      `UPDATE calls SET ring_expires_at = now(), deadline_at = now() WHERE callee_id = ? AND status = 'connecting'`,
-      [calleeId],
-    )
-    if (rowCount !== 1) throw new Error(`${rowCount} calls ring there`)
-  } finally {
-    await db.destroy()
-  }
 }

@@ -5,12 +5,12 @@ import { ApiClient, createUser } from '../support/api-client.ts'
 import { joinBoth, newCall, newUser, openChannel, type TestCall } from '../support/calls.ts'
 import { PEER_KINDS, refusalOf } from '../support/connect-peer.ts'
 import { eventually } from '../support/eventually.ts'
+import { expireRing } from '../support/expire-ring.ts'
 import { shortSeconds } from '../support/patience.ts'
 import type { Peer } from '../support/peer.ts'
 
 /** Settings under which a minute is long enough. */
 export const HASTY = {
-  RING_TIMEOUT_SECONDS: '4',
   UNREACHABLE_AFTER_SECONDS: '1',
   RECONNECT_GRACE_SECONDS: '1',
   NODE_BEAT_SECONDS: '0.5',
@@ -126,6 +126,11 @@ async function report(call: TestCall, { caller, callee }: { caller: Peer; callee
 
 async function unanswered(cluster: Cluster): Promise<void> {
   const call = await newCall(cluster)
+  await eventually(async () => {
+    const { ring_state } = await call.status()
+    if (ring_state !== 'unreachable') throw new Error(`the ring is ${ring_state ?? 'new'}`)
+  })
+  await expireRing(cluster, call.callee.user.id)
   await eventually(async () => {
     const { status } = await call.status()
     if (status !== 'ended') throw new Error(`the call is still ${status}`)

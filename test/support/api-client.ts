@@ -3,6 +3,7 @@
  * response that the OpenAPI document does not describe: every test holds the API to its document by using it.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ErrorBody } from '../../core/protocol/errors.ts'
 import type {
   ActiveCallsResponse,
@@ -212,9 +213,25 @@ export function createUser(baseUrl: string, secret: string, claims: Partial<Toke
   return { id, token, api: new ApiClient(baseUrl, token) }
 }
 
+/** Tries of a request that is answered by 503, each after the time that the answer names. */
+const TRIES = 8
+
+/**
+ * A starved machine may answer 503 with Retry-After to what a test begins with, and that is right. A client that does
+ * as it says gets an answer. `send` must be harmless when it is repeated.
+ */
+export async function persistently<T>(send: () => Promise<ApiResponse<T>>): Promise<ApiResponse<T>> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await send()
+    if (answer.status !== 503 || attempt === TRIES) return answer
+    await pause(Number(answer.headers.get('retry-after')) * 1000)
+  }
+}
+
 /** A call between two users up to the state that a test starts from. */
 export async function ring(caller: TestUser, callee: TestUser, type: CallType = 'voice'): Promise<string> {
-  const initiated = await caller.api.initiate({ caller_id: caller.id, callee_id: callee.id, call_type: type })
+  const [body, key] = [{ caller_id: caller.id, callee_id: callee.id, call_type: type }, randomUUID()]
+  const initiated = await persistently(() => caller.api.initiate(body, key))
   if (initiated.status !== 201) throw new Error(`initiate answered ${initiated.status}: ${initiated.text}`)
   return initiated.body.call_id
 }

@@ -1,8 +1,9 @@
 /** A call between two users who never existed before, and the peers of both. */
+import { randomUUID } from 'node:crypto'
 import type { CallStatusResponse } from '../../core/protocol/http.ts'
 import type { CallType } from '../../core/protocol/signaling.ts'
 import type { Cluster } from '../../dev/cluster/cluster.ts'
-import { type ApiResponse, createUser, type TestUser } from './api-client.ts'
+import { type ApiResponse, createUser, persistently, type TestUser } from './api-client.ts'
 import { connectPeer, type PeerKind } from './connect-peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import { mintToken, type TokenClaims } from './tokens.ts'
@@ -88,11 +89,9 @@ export async function newCall(cluster: Cluster, options: NewCallOptions = {}): P
   const { url } = cluster.api(options.api ?? 0)
   const caller = options.caller ?? createUser(url, cluster.jwtSecret, options.callerClaims)
   const callee = options.callee ?? createUser(url, cluster.jwtSecret, options.calleeClaims)
-  const initiated = await caller.api.initiate({
-    caller_id: caller.id,
-    callee_id: callee.id,
-    call_type: options.type ?? 'voice',
-  })
+  const body = { caller_id: caller.id, callee_id: callee.id, call_type: options.type ?? ('voice' as const) }
+  const key = randomUUID()
+  const initiated = await persistently(() => caller.api.initiate(body, key))
   expectStatus(initiated, 201)
   const callId = initiated.body.call_id
   return {
