@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CLUSTER := node --import tsx dev/cluster/main.ts
 # Many sockets are open files: take what the system allows. Where it says "unlimited" it may still refuse, hence "true".
 MANY_FILES := ulimit -n "$$(ulimit -Hn)" 2>/dev/null || true
-SOURCES := $(shell find api callctl client conformance core edge gateway web worker migrations -type f -not -path '*/dist/*' \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
+SOURCES := $(shell find api callctl client conformance mock core edge gateway web worker migrations -type f -not -path '*/dist/*' \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.lua' -o -name '*.yaml' -o -name '*.template' \) ! -name '*.test.ts' 2>/dev/null)
 
 ## Run
 
@@ -97,7 +97,7 @@ typecheck: node_modules/.package-lock.json ## Check types, tests included
 .PHONY: clean
 clean: ## Stop the cluster, remove its data, logs and everything built or fetched, except node_modules
 	@if [ -d node_modules/tsx ]; then $(CLUSTER) clean; fi
-	@rm -rf dist client/dist conformance/dist .tools
+	@rm -rf dist client/dist conformance/dist mock/dist .tools
 
 .PHONY: help
 help: ## Show this
@@ -145,6 +145,6 @@ loadtest/artillery/node_modules/.package-lock.json: loadtest/artillery/package-l
 	cd loadtest/artillery && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-conformance.mjs dev/build-processes.mjs dev/build-web.mjs tsconfig.json client/tsconfig.json client/tsconfig.types.json
+dist/.built: node_modules/.package-lock.json $(SOURCES) dev/build.mjs dev/build-client.mjs dev/build-conformance.mjs dev/build-mock.mjs dev/name-declarations.mjs dev/build-processes.mjs dev/build-web.mjs tsconfig.json client/tsconfig.json client/tsconfig.types.json
 	node dev/build.mjs
 	@touch $@

@@ -1,9 +1,10 @@
 // Makes the package of client/: one file without dependencies, its declarations, and those of the wire that they name.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { nameDeclarations } from './name-declarations.mjs'
 
 const root = dirname(import.meta.dirname)
 const out = join(root, 'client/dist')
@@ -25,12 +26,3 @@ nameDeclarations(join(out, 'types'))
 
 const code = readFileSync(join(out, 'calling-client.js'))
 console.log(`client: ${code.length} bytes, ${gzipSync(code, { level: 9 }).length} with gzip`)
-
-/** The compiler leaves the names of sources in declarations; whoever installs the package has none. */
-function nameDeclarations(folder) {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const file = join(entry.parentPath ?? entry.path, entry.name)
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/(from |import\()(['"])(\.[^'"]+)\.ts\2/g, '$1$2$3.js$2'))
-  }
-}

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
+import { nameDeclarations } from './name-declarations.mjs'
 
 const root = dirname(import.meta.dirname)
 const out = join(root, 'mock/dist')
@@ -21,3 +22,6 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 })
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+execFileSync(process.execPath, [tsc, '-p', join(root, 'mock/tsconfig.types.json')], { stdio: 'inherit' })
+nameDeclarations(join(out, 'types'))

@@ -1,4 +1,4 @@
-// Makes the processes into dist/, the packages of the client and the conformance suite and the page, and copies the files that are read at run
+// Makes the processes into dist/, the packages of client, conformance suite and mock, and the page, and copies the files that are read at run
 // time (Lua scripts, the OpenAPI document, the edge's template).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -12,6 +12,8 @@ execFileSync(process.execPath, [join(import.meta.dirname, 'build-processes.mjs')
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-client.mjs')], { stdio: 'inherit' })
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-conformance.mjs')], { stdio: 'inherit' })
+
+execFileSync(process.execPath, [join(import.meta.dirname, 'build-mock.mjs')], { stdio: 'inherit' })
 
 execFileSync(process.execPath, [join(import.meta.dirname, 'build-web.mjs')], { stdio: 'inherit' })
 

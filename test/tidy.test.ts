@@ -20,6 +20,7 @@ const PRODUCT = [
   'callctl',
   'client',
   'conformance',
+  'mock',
   'web',
   'migrations',
   'edge',
@@ -87,6 +88,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   client: ['core/protocol'],
   // A program from outside knows nothing of what it tries.
   conformance: [],
+  mock: [],
   // The page calls as any application does: by what the package exports.
   web: ['client/public-api.ts', 'core/protocol'],
   migrations: ['core/platform', 'core/protocol'],
@@ -103,9 +105,9 @@ const HOMES: Record<string, string[]> = {
   helmet: ['api/middleware/security-headers.ts'],
   yaml: ['api/routes/docs.ts', 'observability'],
   zod: ['api/parse.ts', 'conformance/shapes.ts'],
-  'socket.io': ['gateway/socketio'],
+  'socket.io': ['gateway/socketio', 'mock/sockets/socket-io-door.ts'],
   'socket.io-parser': ['gateway/socketio'],
-  ws: ['gateway/raw', 'gateway/websocket', 'conformance/drivers/raw.ts'],
+  ws: ['gateway/raw', 'gateway/websocket', 'conformance/drivers/raw.ts', 'mock/sockets/raw-door.ts'],
   'socket.io-client': ['conformance/drivers/socket-io.ts'],
   '@socket.io/redis-adapter': ['gateway/server.ts'],
   '@socket.io/redis-emitter': ['core/calls/call-events.ts'],
@@ -184,7 +186,7 @@ describe('The files of the product', () => {
 
   it('read the environment only where a process starts, and hand it on whole', () => {
     // Programs that are no process of the service.
-    const others = ['dev', 'conformance']
+    const others = ['dev', 'conformance', 'mock']
     const isOther = (path: string) => others.some((folder) => isIn(path, folder))
     const readers = sources.filter((path) => !isOther(path) && /process\s*\.\s*env\b/.test(codeOf(path)))
 
@@ -200,7 +202,7 @@ describe('The files of the product', () => {
     expect(writers).to.deep.equal(['core/calls/call-transitions.ts'])
   })
 
-  // A package's users need one place to import from: that file is the one barrel. Node's test runner wants a reporter by
+  // A package's users need one place to import from: that file is its barrel. Node's test runner wants a reporter by
   // its default export.
   it('know no any, no enum, no default export and no barrel', () => {
     const forbidden = {
@@ -213,7 +215,11 @@ describe('The files of the product', () => {
       Object.entries(forbidden).flatMap(([name, pattern]) => (pattern.test(codeOf(path)) ? [`${path}: ${name}`] : [])),
     )
 
-    expect(found).to.deep.equal(['client/public-api.ts: re-export', 'conformance/json-reporter.ts: default export'])
+    expect(found).to.deep.equal([
+      'client/public-api.ts: re-export',
+      'conformance/json-reporter.ts: default export',
+      'mock/public-api.ts: re-export',
+    ])
   })
 
   it('have names that say what is in them', () => {

@@ -35,17 +35,18 @@ trial('rateLimits', 'a hundred history queries a minute', ['secret'], async (ben
 })
 
 for (const transport of TRANSPORTS)
-  trial('rateLimits', `five connections of a user, and the sixth is RATE_LIMITED (${transport})`, async (bench) => {
-    const user = await bench.user()
-    const open = () => bench.connect(transport, user)
-    const five = []
-    for (let count = 0; count < 5; count++) five.push(await open())
-    const sixth = await open().catch((error: unknown) => error)
-    assert.ok(sixth instanceof Refused, 'the sixth connection was let in')
-    assert.equal(sixth.code, 'RATE_LIMITED')
-    if (transport === 'raw WebSocket') assert.equal(sixth.status, 429)
-    assert.ok(five.every((connection) => connection.isOpen))
-  })
+  for (const kind of ['user channels', 'connections to a call'] as const)
+    trial('rateLimits', `five ${kind} of a user, and the sixth is RATE_LIMITED (${transport})`, async (bench) => {
+      const [user, other] = await bench.pair()
+      const opening = kind === 'user channels' ? {} : { callId: (await bench.ring(user, other)).id }
+      const five = []
+      for (let count = 0; count < 5; count++) five.push(await bench.connect(transport, user, opening))
+      const sixth = await bench.connect(transport, user, opening).catch((error: unknown) => error)
+      assert.ok(sixth instanceof Refused, 'the sixth connection was let in')
+      assert.equal(sixth.code, 'RATE_LIMITED')
+      if (transport === 'raw WebSocket') assert.equal(sixth.status, 429)
+      assert.ok(five.every((connection) => connection.isOpen))
+    })
 
 trial('rateLimits', 'calls that nobody answers are limited for each callee', ['secret'], async (bench) => {
   const [caller, callee, other] = await bench.trio()

@@ -6,7 +6,7 @@ import { isUuid } from '../ids.ts'
 import { identify, type Service } from '../service.ts'
 import type { Identity } from '../tokens.ts'
 import type { Body } from './fields.ts'
-import type { Reply, Route } from './routes.ts'
+import type { Reply, Route } from './route.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 /** Who asks where no token is needed. */
