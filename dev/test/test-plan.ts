@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 
-const FOLDERS = ['core', 'api', 'gateway', 'worker', 'client', 'web', 'edge', 'dev', 'test']
+const FOLDERS = ['core', 'api', 'gateway', 'worker', 'client', 'mock', 'web', 'edge', 'dev', 'test']
 
 /** A line of a test file by which it asks for the machine to itself, and says why. */
 const ALONE = /^\/\/ alone: \S/m
