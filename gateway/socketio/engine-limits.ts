@@ -36,8 +36,8 @@ export interface Engine extends EngineJudge {
 /** The engine's own response to an upgrade, which cannot answer. */
 type Upgrade = { socket: Duplex }
 
-/** Bounds every session of an engine. */
-export function limitEngine(engine: Engine): void {
+/** Bounds every session of an engine; `opening` counts the sessions by polling that it opens. */
+export function limitEngine(engine: Engine, opening = new FloodGate(OPENING, performance.now())): void {
   const lobby = new Lobby()
   const create = engine.createTransport.bind(engine)
   engine.createTransport = (name, request) => {
@@ -51,11 +51,11 @@ export function limitEngine(engine: Engine): void {
     }
     return transport
   }
-  const opening = new FloodGate(OPENING, performance.now())
   engine.use((request, response, next) => {
     const isPolling = response instanceof ServerResponse
     if (refuseBadRequest(engine, request, isPolling ? { response } : { socket: response.socket })) return
-    const isNew = isPolling && request._query.sid === undefined
+    // As the engine sees it: an empty id is none.
+    const isNew = isPolling && !request._query.sid
     if (!isNew || opening.admit(performance.now())) return next()
     refuseRequest(request, response, new AppError('SERVICE_UNAVAILABLE', 'Too many sessions at once, try again later'))
   })
