@@ -62,7 +62,8 @@ export class Signaling {
   /** Takes a message of a peer. Messages that come while the peer's join or leave runs wait for it, in order. */
   receive(peer: Peer, incoming: Incoming): void {
     if (peer.closed) return
-    if (!this.#deps.budgets.admit(peer.userId, incoming.text().length, performance.now()))
+    // A character is up to three bytes, and bytes are what Redis, the log and the other side's connection carry.
+    if (!this.#deps.budgets.admit(peer.userId, Buffer.byteLength(incoming.text()), performance.now()))
       return this.refuse(peer, new AppError('RATE_LIMITED', TOO_MANY_BYTES), incoming, CLOSE.POLICY)
     this.#take(peer, incoming)
   }

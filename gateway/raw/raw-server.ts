@@ -10,7 +10,7 @@ import type { WriteSchedule } from '../frame-queue.ts'
 import type { GatewayMetrics } from '../gateway-metrics.ts'
 import type { Admission, HandshakeRequest, Handshakes } from '../handshake.ts'
 import { HandshakeParameters } from '../handshake-parameters.ts'
-import { refuseUpgrade } from '../http-refusal.ts'
+import { malformedUpgrade, refuseUpgrade } from '../http-refusal.ts'
 import type { Peer } from '../peer.ts'
 import type { PeerLifecycle } from '../peer-lifecycle.ts'
 import type { Signaling } from '../signaling.ts'
@@ -65,7 +65,7 @@ export class RawServer {
   constructor(deps: RawServerDeps) {
     this.#deps = deps
     // Left alone, ws answers with a page of its own. The admission is given back by whoever called handleUpgrade.
-    this.#wss.on('wsClientError', (error, socket, request) => this.#refuse(request, socket, malformed(error)))
+    this.#wss.on('wsClientError', (error, socket, request) => this.#refuse(request, socket, malformedUpgrade(error)))
     this.#watch = setInterval(() => this.#watchAll(performance.now()), WATCH_MS)
   }
 
@@ -195,9 +195,6 @@ async function hasLeft(socket: Duplex): Promise<boolean> {
   return left || socket.destroyed
 }
 
-/** 426 tells the version that is spoken (RFC 6455 section 4.4). */
-const malformed = ({ message }: Error) =>
-  new AppError('INVALID_REQUEST', message, { status: message.includes('Version') ? 426 : 400 })
 export const tooLarge = () => new AppError('INVALID_REQUEST', `A message may have ${MAX_FRAME_BYTES} bytes at most`)
 const tooSlow = () => new AppError('INVALID_REQUEST', `A message must arrive whole within ${FINISH_MS / 1000} s`)
 /** What a client is told whose frames break the rules, and the close code. */

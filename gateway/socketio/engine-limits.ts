@@ -1,9 +1,11 @@
 /** Puts the bounds of a connection around everything that Engine.IO opens; see engine-session.ts. */
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { AppError } from '../../core/protocol/errors.ts'
 import { FloodGate } from '../flood.ts'
-import { refuseRequest } from '../http-refusal.ts'
+import { malformedUpgrade, refuseRequest, refuseUpgrade } from '../http-refusal.ts'
 import { GuardedServer } from '../websocket/socket-guard.ts'
+import { type EngineJudge, type EngineRequest, refuseBadRequest } from './engine-refusals.ts'
 import { EngineSession, type EngineSocket, helloRules, sessionOf } from './engine-session.ts'
 import { Lobby } from './lobby.ts'
 import { limitPolling, type PollingTransport } from './polling-limits.ts'
@@ -18,21 +20,24 @@ const OPENING = { floodBurst: 1000, floodPerSecond: 200 }
 export class EngineWebSockets extends GuardedServer {
   constructor() {
     super(helloRules)
+    // Left alone, ws answers with a page of its own.
+    this.on('wsClientError', (error, socket, request) => refuseUpgrade(request, socket, malformedUpgrade(error)))
   }
 }
 
 /** What of Engine.IO's server is replaced or used here; test/protocol/engine-io.test.ts fails if it changes. */
-export interface Engine {
+export interface Engine extends EngineJudge {
   clients: Record<string, EngineSocket>
   createTransport(name: string, request: unknown): object
   on(event: 'connection', listener: (conn: EngineSocket) => void): void
-  use(middleware: (request: EngineRequest, response: unknown, next: () => void) => void): void
+  use(middleware: (request: EngineRequest, response: ServerResponse | Upgrade, next: () => void) => void): void
 }
 
-type EngineRequest = IncomingMessage & { _query: Record<string, string> }
+/** The engine's own response to an upgrade, which cannot answer. */
+type Upgrade = { socket: Duplex }
 
-/** Bounds every session of an engine. */
-export function limitEngine(engine: Engine): void {
+/** Bounds every session of an engine; `opening` counts the sessions by polling that it opens. */
+export function limitEngine(engine: Engine, opening = new FloodGate(OPENING, performance.now())): void {
   const lobby = new Lobby()
   const create = engine.createTransport.bind(engine)
   engine.createTransport = (name, request) => {
@@ -46,10 +51,11 @@ export function limitEngine(engine: Engine): void {
     }
     return transport
   }
-  const opening = new FloodGate(OPENING, performance.now())
   engine.use((request, response, next) => {
-    // An upgrade has a response of the engine's own making, which cannot answer.
-    const isNew = response instanceof ServerResponse && request._query.sid === undefined
+    const isPolling = response instanceof ServerResponse
+    if (refuseBadRequest(engine, request, isPolling ? { response } : { socket: response.socket })) return
+    // As the engine sees it: an empty id is none.
+    const isNew = isPolling && !request._query.sid
     if (!isNew || opening.admit(performance.now())) return next()
     refuseRequest(request, response, new AppError('SERVICE_UNAVAILABLE', 'Too many sessions at once, try again later'))
   })

@@ -29,6 +29,8 @@ const MALFORMED: Record<string, [bytes: string, status: number]> = {
   'a transfer coding before chunked': ['POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 400],
   'two hosts that differ': ['GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', 400],
   'an absolute form of another host': ['GET http://y/health HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+  'a host that is none': ['GET /health HTTP/1.1\r\nHost: x y/z\r\n\r\n', 400],
+  'a list of hosts': ['GET /health HTTP/1.1\r\nHost: x, y\r\n\r\n', 400],
   'no host': ['GET /health HTTP/1.1\r\n\r\n', 400],
   'a fragment': ['GET /health#x HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   'HTTP/2 without having been asked': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
@@ -119,6 +121,20 @@ describe('the doors of the edge', () => {
     const path = `/ws/signaling/${call.id}?token=${call.caller.token}`
     const socket = await sendRaw(cluster.url, `GET HTTP://x${path} HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\n${KEY}\r\n\r\n`)
     expect(socket.status).to.equal(101)
+
+    // RFC 3986 section 6.2.3: no path at all is the path "/".
+    const root = await sendRaw(cluster.url, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    for (const target of ['http://x', 'http://x/', 'HTTP://x/?']) {
+      const { status } = await sendRaw(cluster.url, `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      expect(status, target).to.equal(root.status).and.not.equal(400)
+    }
+    const doubled = await sendRaw(cluster.url, 'GET http://x//health HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(doubled.status).to.equal(404)
+  })
+
+  it('serve whatever a Host may be', async () => {
+    for (const host of ['', ':8093', 'x:', '[::1]:8093', 'a_b.example', '127.0.0.1:1', 'xn--bcher-kva.example.'])
+      expect((await sendRaw(cluster.url, `GET /health HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status, host).to.equal(200)
   })
 
   it('take tokens of 24 KiB: in REST, in the query of both transports, in headers', async () => {

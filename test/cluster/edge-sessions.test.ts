@@ -5,6 +5,7 @@ import type { Cluster } from '../../dev/cluster/cluster.ts'
 import { sharedCluster } from '../support/clusters.ts'
 import { type ExtraEdge, startExtraEdge } from '../support/extra-edge.ts'
 import { PollingSession } from '../support/polling-session.ts'
+import { sendRaw } from '../support/raw-http.ts'
 import { mintToken } from '../support/tokens.ts'
 
 /** With two gateways, chance alone would let one run in 65,000 pass. */
@@ -37,5 +38,16 @@ describe('sessions by long polling', function () {
     }
     // Both gateways have some.
     expect(new Set(sids.map((sid) => sid.split('.')[0]))).to.have.length(2)
+  })
+
+  // RFC 3986 section 2.3: an unreserved character may be written with a percent sign.
+  it('go on where a client writes the dot of its session id as %2E', async () => {
+    for (let at = 0; at < SESSIONS; at++) {
+      const { sid } = await PollingSession.open({ url: cluster.url, from: '127.0.0.1' })
+      const path = `/socket.io/?EIO=4&transport=polling&sid=${sid.replace('.', '%2E')}`
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain`
+      const { status, body } = await sendRaw(cluster.url, `${head}\r\nContent-Length: 1\r\n\r\n1`)
+      expect(status, body).to.equal(200)
+    }
   })
 })

@@ -14,7 +14,7 @@ import {
   readCandidate,
 } from './conversation.ts'
 import { engineUrl, type HttpReply, type OpenPacket, PollingSession, request, SEPARATOR } from './polling-session.ts'
-import { destroyAllWires, encodeFrame, OPCODE, Wire } from './wire.ts'
+import { destroyAllWires, encodeFrame, type HttpAnswer, OPCODE, Wire } from './wire.ts'
 
 /** What the product offers: the pings of the decisions, and packets that are read so that they can be refused. */
 const OFFER = { pingInterval: 10_000, pingTimeout: 8_000, maxPayload: 256 * 1024 }
@@ -45,9 +45,25 @@ const BAD_REQUESTS: Record<string, [query: string, error: { code: number; messag
 
 /** The same by WebSocket. */
 const BAD_UPGRADES: Record<string, string> = {
+  'no version': 'transport=websocket',
+  'version 3': 'EIO=3&transport=websocket',
+  'a version that is no number': 'EIO=abc&transport=websocket',
+  'the transport that does not upgrade': 'EIO=4&transport=polling',
   'no transport': 'EIO=4',
   'an unknown transport': 'EIO=4&transport=abc',
   'an unknown session': 'EIO=4&transport=websocket&sid=unknown',
+}
+
+/** Upgrades that are none, of a good query. */
+const BAD_HEADERS: Record<string, Record<string, string>> = {
+  'another version of WebSocket': { 'Sec-WebSocket-Version': '12' },
+  'another protocol': { Upgrade: 'h2c' },
+}
+
+function expectRefused({ status, headers, body }: HttpAnswer): void {
+  expect(status).to.be.oneOf([400, 426])
+  expect(headers['content-type']).to.match(/^application\/json/)
+  expect(JSON.parse(body)).to.have.nested.property('error.code', 'INVALID_REQUEST')
 }
 
 const BAD_PACKETS: Record<string, string> = {
@@ -123,28 +139,19 @@ for (const entry of ['a gateway', 'the edge'] as const) {
           const { status, body } = await request(`${origin}/socket.io/?${query}&call_id=${call.id}`, { method })
 
           expect(status).to.equal(400)
-          expect(JSON.parse(body)).to.deep.equal(error)
+          expect(JSON.parse(body)).to.include(error).and.to.have.nested.property('error.code', 'INVALID_REQUEST')
         })
       }
 
       for (const [name, query] of Object.entries(BAD_UPGRADES)) {
         it(`by WebSocket refuses ${name}`, async () => {
-          const answer = await Wire.refusal(`${origin}/socket.io/?${query}&call_id=${call.id}`)
-
-          expect(answer.status).to.equal(400)
+          expectRefused(await Wire.refusal(`${origin}/socket.io/?${query}&call_id=${call.id}`))
         })
       }
 
-      for (const version of ['', 'EIO=3&', 'EIO=abc&']) {
-        it(`by WebSocket never opens a session with the version ${JSON.stringify(version)}`, async () => {
-          const url = `${origin}/socket.io/?${version}transport=websocket&call_id=${call.id}`
-
-          // The library upgrades first and refuses after it, so that a client sees either.
-          const outcome = await Wire.open(url)
-            .then((wire) => wire.nextText())
-            .catch((error: Error) => error)
-
-          expect(outcome).to.be.an('error')
+      for (const [name, headers] of Object.entries(BAD_HEADERS)) {
+        it(`by WebSocket refuses ${name}`, async () => {
+          expectRefused(await Wire.refusal(engineUrl(origin, 'websocket', { call_id: call.id }), headers))
         })
       }
 
@@ -205,7 +212,7 @@ for (const entry of ['a gateway', 'the edge'] as const) {
         expect(bad.status).to.equal(400)
         const after = await session.poll()
         expect(after.status).to.equal(400)
-        expect(JSON.parse(after.body)).to.deep.equal(CODES.sid)
+        expect(JSON.parse(after.body)).to.include(CODES.sid)
       })
 
       it('ends the session upon a close packet, and answers the poll that waits', async () => {
@@ -265,7 +272,7 @@ for (const entry of ['a gateway', 'the edge'] as const) {
         )
 
         expect(status).to.equal(400)
-        expect(JSON.parse(body)).to.deep.equal(CODES.sid)
+        expect(JSON.parse(body)).to.include(CODES.sid)
       })
     })
 
@@ -357,7 +364,7 @@ for (const entry of ['a gateway', 'the edge'] as const) {
         await wire.nextText(isJoined)
         const late = await session.poll()
         expect(late.status).to.equal(400)
-        expect(JSON.parse(late.body)).to.deep.equal(CODES.request)
+        expect(JSON.parse(late.body)).to.include(CODES.request)
       })
 
       it('loses, doubles and reorders nothing that is under way, in either direction', async () => {

@@ -168,6 +168,21 @@ describe('connections of a user', () => {
         expect((await phone.sendAndAck(phone.offerMessage('s'))).ok).to.equal(true)
       })
 
+      it('of a token whose device_id cannot be kept are as those of a token without one', async () => {
+        for (const device of ['', 'x'.repeat(129), 'a\nb', 7, null, ['phone']]) {
+          const call = await newCall(cluster)
+          const token = call.callee.tokenWith({ device_id: device as string })
+          const api = call.callee.user.api.as(token)
+          expect((await api.answer(call.id, { user_id: call.callee.id, device_id: 'phone' })).status).to.equal(200)
+
+          const other = await call.callee.connect(kind, { token })
+          expect((await other.next('call-status')).answered_by_device).to.equal('phone')
+          await other.closed
+          const phone = await call.callee.joinAs(kind, { token, device: 'phone' })
+          expect((await phone.sendAndAck(phone.offerMessage('s'))).ok).to.equal(true)
+        }
+      })
+
       it('with a device_id that cannot be kept are refused with INVALID_REQUEST', async () => {
         const call = await newCall(cluster)
 

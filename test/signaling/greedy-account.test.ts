@@ -82,6 +82,15 @@ describe('a greedy account', () => {
       }
     }).timeout(90_000)
 
+  it('is limited by bytes, not by characters', async () => {
+    const call = await newCall(cluster)
+    const peer = await call.caller.joinAs('raw', { at: 0 })
+    // 11 MiB on the wire (RFC 3629: 3 bytes each), and fewer characters than the burst has bytes.
+    for (let sent = 0; sent < 190; sent++) peer.offer('\u4e00'.repeat(20_000))
+
+    expect((await peer.closed).code).to.equal(1008)
+  }).timeout(60_000)
+
   it('is limited over all its connections together, also one after the other', async () => {
     const call = await newCall(cluster)
     const first = await call.caller.joinAs('raw', { at: 0 })
