@@ -3,6 +3,7 @@
  * token, ids, call, participant, state, and the number of connections last.
  */
 import { randomBytes } from 'node:crypto'
+import { isAllowedOrigin } from '../core/platform/allowed-origins.ts'
 import type { CallGroups } from '../core/platform/call-groups.ts'
 import { deviceOf, readDeviceId } from '../core/platform/devices.ts'
 import type { Logger } from '../core/platform/logger.ts'
@@ -135,7 +136,7 @@ export class Handshakes {
   /** A browser names its page's origin; other clients send none. */
   #checkOrigin(origin: string | undefined): void {
     const { corsOrigins } = this.#deps
-    if (origin === undefined || corsOrigins.includes('*') || corsOrigins.includes(origin)) return
+    if (origin === undefined || isAllowedOrigin(corsOrigins, origin)) return
     throw new AppError('FORBIDDEN', 'Connections from this origin are not allowed')
   }
 

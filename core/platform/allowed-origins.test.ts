@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { allowedOrigins, isOriginPattern } from './allowed-origins.ts'
+import { allowedOrigins, isAllowedOrigin, isOriginPattern } from './allowed-origins.ts'
 
 describe('allowedOrigins', () => {
   it('has the service’s own origin in every spelling that clients use', () => {
@@ -20,6 +20,17 @@ describe('allowedOrigins', () => {
 
   it('stays open to everybody where it is', () => {
     expect(allowedOrigins(['https://a', '*'], ['https://b'])).to.deep.equal(['*'])
+  })
+})
+
+describe('isAllowedOrigin', () => {
+  it('takes scheme and host in any letter case, and nothing else for it', () => {
+    const allowed = allowedOrigins(['capacitor://localhost'], ['https://calls.example.com'])
+    for (const origin of ['wss://Calls.Example.com', 'HTTPS://calls.example.com:443', 'capacitor://localhost'])
+      expect(isAllowedOrigin(allowed, origin), origin).to.equal(true)
+    for (const origin of ['https://Calls.Example.com.evil.example', 'https://other.example', 'null', ''])
+      expect(isAllowedOrigin(allowed, origin), origin).to.equal(false)
+    expect(isAllowedOrigin(['*'], 'null')).to.equal(true)
   })
 })
 

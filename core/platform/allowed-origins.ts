@@ -23,6 +23,11 @@ export function allowedOrigins(listed: string[], publicUrls: string[]): string[]
   return [...new Set([...listed, ...publicUrls.flatMap(spellingsOf)])]
 }
 
+/** Scheme and host go by any letter case (RFC 6454 section 4); native stacks send the address as they were given it. */
+export function isAllowedOrigin(allowed: readonly string[], origin: string): boolean {
+  return allowed.includes('*') || allowed.includes(origin) || allowed.includes(origin.toLowerCase())
+}
+
 function spellingsOf(publicUrl: string): string[] {
   const { protocol, hostname, port } = new URL(publicUrl)
   const hosts = port === '' ? [hostname, `${hostname}:${DEFAULT_PORTS[protocol]}`] : [`${hostname}:${port}`]

@@ -27,6 +27,37 @@ function exchange(cluster: Cluster, bytes: string): Promise<string> {
   })
 }
 
+/**
+ * A request that an API has taken and whose body never comes. Resolves when the API has said "100 Continue"; `answer` is
+ * what comes after that, to the end of the connection.
+ */
+function beginRequest({ url, jwtSecret }: Cluster): Promise<{ answer: Promise<string> }> {
+  const { host, port } = new URL(url)
+  const token = mintToken(jwtSecret, { sub: randomUUID() })
+  const head = [
+    'PUT /api/v1/presence/status HTTP/1.1',
+    `Host: ${host}`,
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    'Content-Length: 20',
+    'Expect: 100-continue',
+    'Connection: close',
+  ]
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), '127.0.0.1', () => socket.write(`${head.join('\r\n')}\r\n\r\n`))
+    socket.once('error', reject)
+    let text = ''
+    const answer = new Promise<string>((ended) => socket.once('close', () => ended(text)))
+    socket.setEncoding('utf8').once('data', (first: string) => {
+      if (!first.startsWith('HTTP/1.1 100 ')) return reject(new Error(`${first} instead of 100 Continue`))
+      socket.on('data', (more: string) => {
+        text += more
+      })
+      resolve({ answer })
+    })
+  })
+}
+
 function expectEnvelope(body: string, code: string, requestId: string | null): void {
   const envelope = JSON.parse(body) as {
     error: { code: string; message: string }
@@ -174,10 +205,13 @@ describe('the edge of three gateways', () => {
 
 describe('the edge without its servers', () => {
   let cluster: Cluster
+  /** What a request got whose API died while its body was under way. */
+  let orphan: { answer: Promise<string> }
 
   before(async function () {
     this.timeout(60_000)
     cluster = await startCluster({ gateways: 1, restart: false, env: { STUN_URLS: 'none' } })
+    orphan = await beginRequest(cluster)
     await cluster.kill('api-1', 'SIGKILL')
     await cluster.kill('gateway-1', 'SIGKILL')
   })
@@ -200,6 +234,13 @@ describe('the edge without its servers', () => {
       expect(response.headers.get('retry-after')).to.equal(String(Math.ceil(adviceMs / 1000)))
     })
   }
+
+  it('answers a request whose API died under it with 503, too', async () => {
+    const [head = '', body = ''] = (await orphan.answer).split('\r\n\r\n')
+
+    expect(head).to.match(/^HTTP\/1\.1 503 /)
+    expect(JSON.parse(body)).to.have.nested.property('error.code', 'SERVICE_UNAVAILABLE')
+  })
 
   it('lets a page ask by a preflight, and read the 503 with its advice', async () => {
     const origin = 'https://any.example'
