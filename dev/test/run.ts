@@ -30,11 +30,8 @@ const strict = process.env.STRICT === '1'
 /** Where report.json, flaky.txt and the durations for the next run are written. */
 const reportDir = resolve(root, process.env.TEST_REPORT_DIR ?? '.run/tests')
 const durationsFile = join(root, 'dev/test/durations.json')
-/**
- * Tests wait about as long as they compute, so a lane more than cores keeps these busy: on two cores `.ci/run` took
- * 15.7 minutes in three lanes and 18.9 in two (2026-12-01, nothing else at work).
- */
-const lanes = Number(process.env.LANES) || Math.min(3, availableParallelism() + 1)
+/** Tests wait about as long as they compute: two lanes more than cores keep these busy. */
+const lanes = Number(process.env.LANES) || Math.min(4, availableParallelism() + 2)
 
 /** One command as one check; what it prints is shown as a whole when it is over. */
 async function check(name: string, command: string, args: string[]): Promise<FileResult> {
